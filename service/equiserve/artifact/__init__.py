@@ -1,0 +1,35 @@
+"""The artifact: a model's manifest, its digests, and the folder that holds them."""
+
+from equiserve.artifact.folder import ModelFolder, find_model, find_models, read_manifest, write_manifest
+from equiserve.artifact.manifest import (
+    Batching,
+    Device,
+    ExportCheck,
+    File,
+    Frame,
+    GroupSpec,
+    Manifest,
+    Override,
+    Symmetry,
+    TensorSpec,
+    Version,
+)
+
+__all__ = [
+    "Batching",
+    "Device",
+    "ExportCheck",
+    "File",
+    "Frame",
+    "GroupSpec",
+    "Manifest",
+    "ModelFolder",
+    "Override",
+    "Symmetry",
+    "TensorSpec",
+    "Version",
+    "find_model",
+    "find_models",
+    "read_manifest",
+    "write_manifest",
+]

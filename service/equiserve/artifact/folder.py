@@ -1,0 +1,132 @@
+"""Models on disk: `<root>/<name>/model.yaml` beside `<root>/<name>/<version>/model.onnx` and/or `model.pt`.
+
+Plain ONNX files are models too: the same layout without a manifest, or `<root>/<name>.onnx` as version 1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from equiserve.artifact.digest import sha256_of
+from equiserve.artifact.manifest import Manifest
+from equiserve.errors import InvalidRequest, NotFound
+
+MANIFEST = "model.yaml"
+#: File name of each runtime inside a version folder.
+RUNTIME_FILES = {"onnx": "model.onnx", "torchscript": "model.pt"}
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """What lies on disk of one model.
+
+    Attributes:
+        name: The model's name: that of its folder, or of its file without the ending.
+        versions: Version -> runtime -> file.
+        manifest_path: Its `model.yaml`, or None for plain model files.
+    """
+
+    name: str
+    versions: dict[int, dict[str, Path]] = field(default_factory=dict)
+    manifest_path: Path | None = None
+
+    def file(self, version: int, runtime: str) -> Path:
+        """Return a runtime's file; raises NotFound where the version lacks it."""
+        path = self.versions.get(version, {}).get(runtime)
+        if path is None:
+            raise NotFound(
+                f"model {self.name} version {version} has no {RUNTIME_FILES.get(runtime, runtime)}",
+                code="unknown_runtime",
+                field="runtime",
+            )
+        return path
+
+    def manifest(self) -> Manifest | None:
+        """Return the manifest, or None for plain model files; raises InvalidRequest where it is wrong."""
+        if self.manifest_path is None:
+            return None
+        manifest = read_manifest(self.manifest_path)
+        if manifest.name != self.name:
+            raise InvalidRequest(
+                f"{self.manifest_path}: name is {manifest.name!r}, its folder says {self.name!r}",
+                code="invalid_manifest",
+                field="name",
+            )
+        return manifest
+
+
+def find_model(root: Path, name: str) -> ModelFolder:
+    """Return one model of a repository folder; raises NotFound for anything that is not directly in it."""
+    if _NAME.fullmatch(name):
+        folder, file = root / name, root / f"{name}.onnx"
+        if folder.is_dir():
+            versions = {
+                int(entry.name): files
+                for entry in folder.iterdir()
+                if entry.name.isdigit() and (files := _runtime_files(entry))
+            }
+            if versions:
+                manifest = folder / MANIFEST
+                return ModelFolder(name, dict(sorted(versions.items())), manifest if manifest.is_file() else None)
+        if file.is_file():
+            return ModelFolder(name, {1: {"onnx": file}})
+    raise NotFound(f"there is no model {name!r} in the repository", code="unknown_model", field="model")
+
+
+def find_models(root: Path) -> list[str]:
+    """Return the names of all models of a repository folder, sorted; raises NotFound where it is no folder."""
+    if not root.is_dir():
+        raise NotFound(f"{root} is no folder", code="no_repository", field="models")
+    names = {entry.name for entry in root.iterdir() if entry.is_dir() and _has_versions(entry)}
+    names |= {entry.stem for entry in root.glob("*.onnx")}
+    return sorted(name for name in names if _NAME.fullmatch(name))
+
+
+def _has_versions(folder: Path) -> bool:
+    return any(entry.name.isdigit() and _runtime_files(entry) for entry in folder.iterdir())
+
+
+def _runtime_files(folder: Path) -> dict[str, Path]:
+    return {runtime: folder / file for runtime, file in RUNTIME_FILES.items() if (folder / file).is_file()}
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a `model.yaml`; raises InvalidRequest that names each wrong key."""
+    try:
+        return Manifest.model_validate(yaml.load(path.read_text("utf-8"), Loader=_Loader))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'manifest'}: {item['msg']}" for item in error.errors()
+        )
+        raise InvalidRequest(f"{path}: {wrong}", code="invalid_manifest", field=str(path)) from None
+    except yaml.YAMLError as error:
+        raise InvalidRequest(f"{path}: not YAML: {error}", code="invalid_manifest", field=str(path)) from None
+
+
+#: The C loader reads ten times faster; PyYAML may have been built without it.
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Write a manifest as YAML, leaving out what equals its default."""
+    content = manifest.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    content = {"schema": manifest.schema_version, **content}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    path.write_text(text, "utf-8")
+
+
+def verify_digest(path: Path, expected: str) -> None:
+    """Compare a file with the digest its manifest promises; raises InvalidRequest on a difference."""
+    actual = sha256_of(path)
+    if actual != expected:
+        raise InvalidRequest(
+            f"{path}: SHA-256 is {actual}, the manifest says {expected}", code="digest_mismatch", field=str(path)
+        )

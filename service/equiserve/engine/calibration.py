@@ -1,0 +1,223 @@
+"""What a model is measured for at load: does company change its bits, how many threads pay, what does a batch cost.
+
+The result depends on the file, the runtime's version, the CPU and the thread budget only, so it is cached under
+those four. Batch invariance (`exact` or `floor`) is published in the metadata and in every check report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from equiserve.artifact import TensorSpec
+from equiserve.artifact.datatypes import NUMPY_OF
+from equiserve.runtimes import Runtime
+
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Measured properties of one file under one runtime on one CPU.
+
+    Attributes:
+        measured: False while the measurement has not run yet (the guesses below are safe ones).
+        stable_batch: Smallest batch size from which on no tested size or place changes a row's bits.
+        floor: Largest difference of a row alone to the same row in company, relative to the output's largest
+            magnitude; 0 where stable_batch is 1.
+        exact_in_batches: Whether all tested sizes >= stable_batch agree to the last bit.
+        max_batch: Largest useful batch: beyond it a row does not get cheaper.
+        per_row_s: Seconds a row, a of a*n + b.
+        fixed_s: Seconds a batch, b of a*n + b.
+        threads: Threads a call that pay.
+        cpu: The CPU's name.
+        runtime: Runtime and version.
+    """
+
+    measured: bool
+    stable_batch: int
+    floor: float
+    exact_in_batches: bool
+    max_batch: int
+    per_row_s: float
+    fixed_s: float
+    threads: int
+    cpu: str
+    runtime: str
+
+    @property
+    def batch_invariance(self) -> str:
+        """`exact` where company never changes bits; else `floor` and the measured difference."""
+        if not self.measured:
+            return "not measured yet"
+        if self.exact_in_batches and self.stable_batch == 1:
+            return "exact"
+        if self.exact_in_batches:
+            return f"exact from {self.stable_batch} rows, floor {self.floor:.1e} alone"
+        return f"floor {self.floor:.1e}"
+
+
+def unmeasured(runtime: Runtime, max_batch: int) -> Calibration:
+    """Return the safe guesses to serve with until the measurement has run."""
+    return Calibration(
+        False,
+        min(2, max_batch),
+        float("nan"),
+        False,
+        max_batch,
+        0.0,
+        0.0,
+        runtime.threads,
+        cpu_name(),
+        runtime.version,
+    )
+
+
+def golden_inputs(specs: tuple[TensorSpec, ...], rows: int, *, seed: int = 0) -> dict[str, np.ndarray]:
+    """Return reproducible inputs that the model's declaration allows; -1 beyond the batch becomes 1."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    inputs: dict[str, np.ndarray] = {}
+    for spec in specs:
+        batched = bool(spec.shape) and spec.shape[0] == -1
+        tail = tuple(1 if size == -1 else size for size in (spec.shape[1:] if batched else spec.shape))
+        shape = (rows, *tail) if batched else tail
+        dtype = NUMPY_OF[spec.datatype]
+        if spec.datatype == "BYTES":
+            inputs[spec.name] = np.full(shape, b"golden", dtype=object)
+        elif dtype.kind == "b":
+            inputs[spec.name] = generator.integers(0, 2, shape).astype(bool)
+        elif dtype.kind in "iu":
+            low, high = spec.value_range or ((0, 255) if spec.datatype == "UINT8" else (0, 1))
+            inputs[spec.name] = generator.integers(int(low), int(high) + 1, shape).astype(dtype)
+        elif spec.value_range:
+            inputs[spec.name] = generator.uniform(*spec.value_range, shape).astype(dtype)
+        else:
+            inputs[spec.name] = generator.standard_normal(shape).astype(dtype)
+    return inputs
+
+
+def measure(
+    open_with: Callable[[int], Runtime], *, max_batch: int, threads: int, fixed_threads: int | None
+) -> Calibration:
+    """Measure a model.
+
+    Args:
+        open_with: Opens the file with a number of threads.
+        max_batch: The manifest's cap; 0 = no batch axis, nothing to compare.
+        threads: The process's CPU budget.
+        fixed_threads: The manifest's choice of threads, or None to choose by measurement.
+    """
+    runtime = open_with(fixed_threads or 1)
+    chosen = fixed_threads or 1
+    if fixed_threads is None and threads > 1 and runtime.device == "cpu":
+        probe = golden_inputs(runtime.inputs, max(1, min(max_batch, 8)))
+        wide = open_with(threads)
+        # More threads must pay for the cores they take from other models and from the event loop.
+        if _fastest(wide, probe) * 0.6 * threads < _fastest(runtime, probe):
+            runtime, chosen = wide, threads
+    if max_batch == 0:
+        seconds = _fastest(runtime, golden_inputs(runtime.inputs, 1))
+        return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
+    stable, floor, exact = _company(runtime, max_batch)
+    useful, per_row, fixed = _cost(runtime, max_batch)
+    return Calibration(
+        True, stable, floor, exact, max(useful, stable), per_row, fixed, chosen, cpu_name(), runtime.version
+    )
+
+
+def _company(runtime: Runtime, max_batch: int) -> tuple[int, float, bool]:
+    """Compare each row alone with itself in every batch size up to the cap, from the front and from the back."""
+    rows = golden_inputs(runtime.inputs, max_batch)
+    whole = runtime.run(rows)
+    scale = [float(np.abs(array).max(initial=0.0)) or 1.0 if array.dtype.kind == "f" else 1.0 for array in whole]
+    unstable_up_to, floor = 0, 0.0
+    for size in range(1, max_batch + 1):
+        for start in {0, max_batch - size}:
+            part = runtime.run({name: array[start : start + size] for name, array in rows.items()})
+            for expected, got, unit in zip(whole, part, scale, strict=True):
+                inside = expected[start : start + size]
+                if not np.array_equal(inside, got, equal_nan=inside.dtype.kind == "f"):
+                    unstable_up_to = size
+                    floor = max(floor, float(np.nanmax(np.abs(inside.astype(float) - got.astype(float)))) / unit)
+    if unstable_up_to >= max_batch // 2:
+        return 1, floor, False
+    return unstable_up_to + 1, floor, True
+
+
+def _cost(runtime: Runtime, max_batch: int) -> tuple[int, float, float]:
+    sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
+    seconds = [_fastest(runtime, golden_inputs(runtime.inputs, size)) for size in sizes]
+    per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
+    best = min(second / size for size, second in zip(sizes, seconds, strict=True))
+    useful = next(size for size, second in zip(sizes, seconds, strict=True) if second / size <= 1.03 * best)
+    return useful, max(float(per_row), 0.0), max(float(fixed), 0.0)
+
+
+def _fastest(runtime: Runtime, inputs: Mapping[str, np.ndarray], budget_s: float = 0.05) -> float:
+    runtime.run(inputs)
+    best, until = float("inf"), time.perf_counter() + budget_s
+    for _ in range(50):
+        start = time.perf_counter()
+        runtime.run(inputs)
+        end = time.perf_counter()
+        best = min(best, end - start)
+        if end > until:
+            break
+    return best
+
+
+@cache
+def cpu_name() -> str:
+    """Return the CPU's name, family, model and instruction sets' fingerprint: what kernels are chosen by."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").split("\n\n", 1)[0].splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = hashlib.sha256(facts.get("flags", facts.get("Features", "")).encode()).hexdigest()[:8]
+    name = facts.get("model name", platform.machine())
+    return f"{name} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}, flags {flags})"
+
+
+class CalibrationCache:
+    """Calibrations on disk, a small JSON file each; a folder that cannot be written to is simply not used.
+
+    Args:
+        folder: Where; None = `$XDG_CACHE_HOME/equiserve` or `~/.cache/equiserve`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "equiserve"
+        self.folder = folder or default
+
+    def get(self, *key: object) -> Calibration | None:
+        """Return what was measured under this key, or None."""
+        try:
+            return Calibration(**json.loads(self._path(key).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None  # absent, or written by another version: measure again
+
+    def put(self, calibration: Calibration, *key: object) -> None:
+        """Keep a measurement; failing to write costs the next start time, nothing else."""
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as stream:
+                json.dump(asdict(calibration), stream)
+            os.replace(stream.name, path)
+        except OSError:
+            return
+
+    def _path(self, key: tuple[object, ...]) -> Path:
+        text = json.dumps([_FORMAT, *map(str, key), cpu_name()])
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

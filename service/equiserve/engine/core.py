@@ -1,0 +1,80 @@
+"""The nouns that everybody in the server shares: who asks (`RequestContext`) and what waits for a model (`Call`)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+#: Priority of a request that names none; 1 is the most urgent, as in the v2 schedule policy extension.
+DEFAULT_PRIORITY = 100
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What admission found out about a request before anything of it was decoded.
+
+    Attributes:
+        request_id: From the caller's `x-request-id`, or made here; every log line and error carries it.
+        deadline: Event-loop time (seconds) by which the answer must be out; inf = none.
+        traceparent: W3C trace context, passed on untouched.
+        principal: Who asks, for quotas and logs; never the credential itself.
+        body_bytes: Bytes accounted to this request until it ends.
+    """
+
+    request_id: str
+    deadline: float = math.inf
+    traceparent: str | None = None
+    principal: str = "anonymous"
+    body_bytes: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """Rows of one request that wait for one model.
+
+    Attributes:
+        inputs: Arrays in the order of the model's inputs, all with `rows` rows (no batch axis: rows = 1).
+        key: Shapes beyond the batch; only calls of equal key share a batch.
+        future: Gets the outputs, in the order of the model's outputs.
+        priority: 1 is the most urgent.
+        expires: Event-loop time (s) after which it must not start any more; inf = never.
+        background: Runs only when no foreground call waits, and exactly as it came (checks and jobs).
+        alone: Shares its batch with nobody: background calls, and calls of a batch that failed.
+        started: A worker has it; too late to drop it.
+        enqueued_ns: `time.perf_counter_ns` at submission.
+        sequence: Order of arrival.
+    """
+
+    inputs: Sequence[np.ndarray]
+    rows: int
+    key: tuple[tuple[int, ...], ...]
+    future: asyncio.Future[list[np.ndarray]]
+    priority: int = DEFAULT_PRIORITY
+    expires: float = math.inf
+    background: bool = False
+    alone: bool = False
+    started: bool = False
+    enqueued_ns: int = 0
+    sequence: int = 0
+
+    def order(self) -> tuple[bool, int, float, int]:
+        """Return the sort key: foreground first, then priority, deadline, arrival."""
+        return (self.background, self.priority, self.expires, self.sequence)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Calls that run together, and how long each stage of that took (nanoseconds)."""
+
+    calls: list[Call]
+    rows: int
+    padded_to: int
+    started_ns: int = 0
+    assembled_ns: int = 0
+    computed_ns: int = 0
+    outputs: list[np.ndarray] | None = None
+    error: BaseException | None = field(default=None)

@@ -1,0 +1,257 @@
+"""One loaded model version under one runtime: the only door to running it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+
+from equiserve.artifact import Manifest
+from equiserve.engine.batcher import Batcher, split_rows
+from equiserve.engine.calibration import Calibration
+from equiserve.engine.core import DEFAULT_PRIORITY, Batch, Call
+from equiserve.engine.cost import BatchCost
+from equiserve.engine.scheduler import Lane, Scheduler
+from equiserve.engine.statistics import ModelStatistics
+from equiserve.errors import DeadlineExceeded, EquiServeError, InternalError, Overloaded, Unavailable
+from equiserve.runtimes import Runtime
+
+
+class ServedModel:
+    """A model version that takes calls.
+
+    Args:
+        manifest: What the model is; for a plain ONNX file, what its graph says.
+        version: Version number as text.
+        runtime: The loaded file.
+        calibration: What was measured of it at load.
+        scheduler: The device that it shares with all other models.
+        file_digest: SHA-256 of the file that runs.
+        max_queued_rows: Bound of its queue.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        version: str,
+        runtime: Runtime,
+        calibration: Calibration,
+        scheduler: Scheduler,
+        *,
+        file_digest: str,
+        max_queued_rows: int,
+    ) -> None:
+        self.manifest = manifest
+        self.file_digest = file_digest
+        self.name = manifest.name
+        self.version = version
+        self.statistics = ModelStatistics()
+        self.batched = manifest.batching.max_batch > 0
+        self.cost = BatchCost()
+        self._scheduler = scheduler
+        self._batcher = Batcher(max_batch=max(manifest.batching.max_batch, 1), max_queued_rows=max_queued_rows)
+        self._lane = Lane(
+            self._batcher,
+            runtime,
+            instances=manifest.batching.instances,
+            delay_s=manifest.batching.delay_us * 1e-6,
+            on_batch=self._on_batch,
+        )
+        self._retired: EquiServeError | None = None
+        self.calibrate(calibration)
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Take over what was measured: the largest useful batch, the padding, the first guess of the cost."""
+        self.calibration = calibration
+        self._batcher.max_batch = calibration.max_batch if self.batched else 1
+        pads = self.batched and self.manifest.keeps_batch_invariance()
+        self._batcher.min_batch = calibration.stable_batch if pads else 1
+        if calibration.per_row_s or calibration.fixed_s:
+            self.cost = BatchCost(calibration.per_row_s, calibration.fixed_s)
+
+    def replace_runtime(self, runtime: Runtime) -> None:
+        """Run what starts from now on with another session of the same file (another thread count)."""
+        self._lane.runtime = runtime
+
+    @property
+    def runtime(self) -> Runtime:
+        """The loaded file."""
+        return self._lane.runtime
+
+    @property
+    def max_batch(self) -> int:
+        """Largest useful number of rows in one call."""
+        return self._batcher.max_batch
+
+    @property
+    def min_batch(self) -> int:
+        """Rows that a smaller batch is padded to."""
+        return self._batcher.min_batch
+
+    @property
+    def pending_calls(self) -> int:
+        """Calls that wait."""
+        return self._batcher.queued_calls
+
+    @property
+    def pending_rows(self) -> int:
+        """Rows that wait."""
+        return self._batcher.queued_rows
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything of it waits or runs."""
+        return bool(self._batcher.queued_calls or self._lane.running)
+
+    async def infer(
+        self,
+        inputs: Sequence[np.ndarray],
+        *,
+        priority: int = DEFAULT_PRIORITY,
+        deadline: float = inf,
+        queue_timeout_s: float | None = None,
+    ) -> list[np.ndarray]:
+        """Run rows of one foreground request.
+
+        Args:
+            inputs: Arrays in the order of the model's inputs, validated, batch first.
+            priority: 1 is the most urgent.
+            deadline: Event-loop time (s) by which the answer must be there.
+            queue_timeout_s: Longest wait before the call starts.
+
+        Returns:
+            The outputs in the order of the model's outputs; views into the batch's arrays, not to be written to.
+
+        Raises:
+            Overloaded: The queue is full, or the learned cost says that the deadline cannot be met.
+            DeadlineExceeded: It was not met.
+            Unavailable: The model is being unloaded.
+            InternalError: The model failed on these rows.
+        """
+        loop = asyncio.get_running_loop()
+        rows = inputs[0].shape[0] if self.batched else 1
+        if deadline != inf:
+            self._refuse_hopeless(deadline - loop.time(), rows)
+        if self._batcher.queued_rows:
+            waiting_s = self.cost.estimate_queue(self._batcher.queued_rows, self.max_batch)
+            self._batcher.make_room(rows, waiting_s)
+        start_by = inf if queue_timeout_s is None else loop.time() + queue_timeout_s
+        if not self.batched or rows <= self.max_batch:
+            return await self._submit(inputs, rows, priority, deadline, start_by)
+        parts = [
+            self._submit([array[part] for array in inputs], part.stop - part.start, priority, deadline, start_by)
+            for part in split_rows(rows, self.max_batch)
+        ]
+        try:
+            outputs = await asyncio.gather(*parts)
+        finally:
+            for future in parts:
+                future.cancel()
+        return [np.concatenate(column) for column in zip(*outputs, strict=True)]
+
+    async def infer_background(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Run rows alone, in one batch exactly as given, when no foreground call waits (checks and jobs)."""
+        rows = inputs[0].shape[0] if self.batched else 1
+        return await self._submit(inputs, rows, DEFAULT_PRIORITY, inf, inf, background=True)
+
+    def background_rows(self) -> int:
+        """Return how many rows a background batch may have now.
+
+        With foreground traffic about (a request in the last second), no more than lasts as long as a typical
+        foreground batch; else the largest useful batch.
+        """
+        statistics = self.statistics
+        recent = time.time_ns() // 1_000_000 - statistics.last_inference_ms < 1000
+        if not recent or not statistics.executions:
+            return self.max_batch
+        typical = statistics.rows / statistics.executions
+        return max(self.min_batch, min(self.max_batch, round(typical)))
+
+    def retire(self) -> None:
+        """Refuse new calls and fail those that wait; running batches end."""
+        self._retired = Unavailable(
+            f"model {self.name} version {self.version} is being unloaded", code="model_unloading"
+        )
+        self._scheduler.retire(self._lane, self._retired)
+
+    def _submit(
+        self,
+        inputs: Sequence[np.ndarray],
+        rows: int,
+        priority: int,
+        deadline: float,
+        start_by: float,
+        *,
+        background: bool = False,
+    ) -> asyncio.Future[list[np.ndarray]]:
+        if self._retired is not None:
+            raise self._retired
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[np.ndarray]] = loop.create_future()
+        key = tuple(array.shape[1:] for array in inputs)
+        call = Call(inputs, rows, key, future, priority, min(deadline, start_by), background, alone=background)
+        self._scheduler.put(self._lane, call)
+        if deadline != inf:
+            _expire_at(loop, deadline, call, even_started=True)
+        if start_by < deadline:
+            _expire_at(loop, start_by, call, even_started=False)
+        return future
+
+    def _refuse_hopeless(self, left_s: float, rows: int) -> None:
+        if left_s <= 0:
+            raise DeadlineExceeded("the deadline had passed when the request came", code="deadline_exceeded")
+        needed = self.cost.estimate_queue(self.pending_rows + rows, self.max_batch)
+        if needed > left_s:
+            raise Overloaded(
+                f"cannot meet the deadline: {left_s * 1e3:.0f} ms are left, {self.pending_rows} rows wait and the "
+                f"answer would take about {needed * 1e3:.0f} ms",
+                code="deadline_unreachable",
+                retry_after_s=needed,
+            )
+
+    def _on_batch(self, batch: Batch) -> None:
+        if batch.error is not None:
+            self._on_failure(batch)
+            return
+        self.statistics.ran(batch)
+        self.cost.observe(batch.padded_to, (batch.computed_ns - batch.started_ns) * 1e-9)
+        outputs = batch.outputs or []
+        if len(batch.calls) == 1 and (batch.padded_to == batch.rows or not self.batched):
+            if not batch.calls[0].future.done():
+                batch.calls[0].future.set_result(outputs)
+            return
+        start = 0
+        for call in batch.calls:
+            stop = start + call.rows
+            if not call.future.done():
+                call.future.set_result([array[start:stop] for array in outputs])
+            start = stop
+
+    def _on_failure(self, batch: Batch) -> None:
+        if len(batch.calls) > 1:
+            # One poisoned row must not harm its neighbours: run each call of the batch by itself once.
+            for call in batch.calls:
+                if not call.future.done():
+                    call.alone, call.started = True, False
+                    self._scheduler.put(self._lane, call)
+            return
+        future = batch.calls[0].future
+        if not future.done():
+            future.set_exception(
+                InternalError(f"model {self.name} failed on this input: {batch.error}", code="model_failed")
+            )
+
+
+def _expire_at(loop: asyncio.AbstractEventLoop, when: float, call: Call, *, even_started: bool) -> None:
+    """Fail a call at an event-loop time, unless it was answered (or, for a queue timeout, started) before."""
+
+    def expire() -> None:
+        if not call.future.done() and (even_started or not call.started):
+            where = "before the answer was there" if even_started else "while the request waited for the model"
+            call.future.set_exception(DeadlineExceeded(f"the deadline passed {where}", code="deadline_exceeded"))
+
+    timer = loop.call_at(when, expire)
+    call.future.add_done_callback(lambda _: timer.cancel())

@@ -1,0 +1,134 @@
+"""Shares the device among all loaded models: one obvious loop.
+
+CPU threads are tokens. A batch of a model that computes with t threads takes t of them; the best head among all
+models' queues goes next. A freed worker takes what waits at once; nothing waits for a timer unless a manifest says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from equiserve.engine.batcher import Batcher
+from equiserve.engine.core import Batch, Call
+from equiserve.engine.workers import WorkerPool
+from equiserve.runtimes import Runtime
+
+
+class Lane:
+    """A model's place at the device: its queue, its runtime, and what runs of it now.
+
+    Args:
+        batcher: What waits.
+        runtime: What runs it.
+        instances: Batches of it that may run at the same time.
+        delay_s: How long a batch that is not full waits for company.
+        on_batch: Called on the event loop after each batch.
+    """
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        runtime: Runtime,
+        *,
+        instances: int,
+        delay_s: float,
+        on_batch: Callable[[Batch], None],
+    ) -> None:
+        self.batcher = batcher
+        self.runtime = runtime
+        self.instances = instances
+        self.delay_s = delay_s
+        self.on_batch = on_batch
+        self.running = 0
+        self.lingers_until = 0.0
+
+
+class Scheduler:
+    """Hands batches to workers.
+
+    Args:
+        threads: CPU threads of this process in all.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._free = threads
+        self._loop = asyncio.get_running_loop()
+        self._pool = WorkerPool(threads)
+        self._waiting: dict[Lane, None] = {}
+        self._scheduled = False
+
+    @property
+    def busy_threads(self) -> int:
+        """CPU threads that compute now."""
+        return self.threads - self._free
+
+    def put(self, lane: Lane, call: Call) -> None:
+        """Queue a call; it starts within this turn of the event loop where a worker is free."""
+        batcher = lane.batcher
+        lone = not batcher.queued_calls
+        batcher.put(call)
+        if lone:
+            self._waiting[lane] = None
+            if lane.delay_s:
+                lane.lingers_until = self._loop.time() + lane.delay_s
+                self._loop.call_later(lane.delay_s, self.dispatch)
+        if self._free and not self._scheduled:
+            # One turn later: requests that already lie in socket buffers join this batch.
+            self._scheduled = True
+            self._loop.call_soon(self.dispatch)
+
+    def dispatch(self) -> None:
+        """Start batches until no thread is free or nothing waits."""
+        self._scheduled = False
+        while self._free:
+            lane = self._next_lane()
+            if lane is None:
+                return
+            needed = min(lane.runtime.threads, self.threads)
+            if needed > self._free:
+                return
+            batch = lane.batcher.take()
+            if batch is None:
+                continue
+            self._free -= needed
+            lane.running += 1
+            self._pool.submit(batch, lane.runtime, partial(self._finished, lane, needed))
+
+    def _next_lane(self) -> Lane | None:
+        best, best_order = None, None
+        for lane in tuple(self._waiting):
+            head = lane.batcher.head()
+            if head is None:
+                del self._waiting[lane]
+            elif lane.running < lane.instances and not self._lingers(lane):
+                order = head.order()
+                if best_order is None or order < best_order:
+                    best, best_order = lane, order
+        return best
+
+    def _lingers(self, lane: Lane) -> bool:
+        return (
+            lane.delay_s > 0
+            and lane.batcher.queued_rows < lane.batcher.max_batch
+            and self._loop.time() < lane.lingers_until
+        )
+
+    def _finished(self, lane: Lane, held: int, batch: Batch) -> None:
+        self._free += held
+        lane.running -= 1
+        # The next batch starts before this one's answers are written: the device never waits for the edges.
+        if self._waiting:
+            self.dispatch()
+        lane.on_batch(batch)
+
+    def retire(self, lane: Lane, error: BaseException) -> None:
+        """Fail what waits in a lane and forget it; what runs of it ends by itself."""
+        lane.batcher.drain(error)
+        self._waiting.pop(lane, None)
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop the workers after what they are running now."""
+        self._pool.stop(timeout_s)

@@ -1,0 +1,67 @@
+"""The process's configuration: defaults < file < environment (`EQUISERVE_*`) < command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set. Sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="EQUISERVE_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    models: Path = Field(default=Path("models/zoo"), description="the folder of model folders")
+    load: list[str] | None = Field(default=None, description="models to load at start; all of them by default")
+    config_file: Path | None = Field(default=None, description="a YAML file with these same keys")
+
+    host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    grpc_port: int = Field(default=8001, ge=-1, le=65535, description="-1 serves no gRPC")
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(default=None, ge=1, description="CPU threads in all; affinity and quota by default")
+    cache: Path | None = Field(default=None, description="calibration cache; under the user's cache folder by default")
+
+    max_body_bytes: int = Field(default=64 << 20, ge=1024)
+    max_pixels: int = Field(default=32_000_000, ge=1)
+    max_inflight_bytes: int = Field(default=512 << 20, ge=1 << 20, description="bodies of all requests under way")
+    max_inflight_requests: int = Field(default=4096, ge=1)
+    max_queued_rows: int = Field(default=4096, ge=1, description="rows that may wait for one model")
+    max_deadline_s: float = Field(default=600.0, gt=0)
+    max_orbit: int = Field(default=4096, ge=1, description="elements of one equivariance check")
+
+    drain_s: float = Field(default=5.0, ge=0, description="unready but serving, before the sockets close")
+    grace_s: float = Field(default=30.0, ge=0, description="for requests under way, after that")
+
+    admin: bool = Field(default=True, description="whether models may be loaded and unloaded at run time")
+    token: SecretStr | None = Field(default=None, description="bearer token that every request must carry")
+    admin_token: SecretStr | None = Field(default=None, description="bearer token for loading and unloading models")
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+    access_log: bool = Field(default=False, description="log a line for every request, not only for failures")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: command line (init), environment, file."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        file: Any = init_settings().get("config_file") or env_settings().get("config_file")
+        if file:
+            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=Path(file)))
+        return tuple(sources)
