@@ -101,7 +101,7 @@ class Admission:
                 code="too_many_requests",
             )
         context = RequestContext(
-            request_id=self._request_id(headers),
+            request_id=self.request_id(headers),
             deadline=self._deadline(headers, timeout_s),
             traceparent=headers.get("traceparent"),
             principal=principal,
@@ -161,7 +161,8 @@ class Admission:
             raise PermissionDenied("this token may not load or unload models", code="not_admin")
         raise Unauthenticated("the bearer token is wrong", code="token_wrong", field="authorization")
 
-    def _request_id(self, headers: Mapping[str, str]) -> str:
+    def request_id(self, headers: Mapping[str, str]) -> str:
+        """Return the caller's `x-request-id` where it is fit to be logged and echoed, else one made here."""
         given = headers.get(REQUEST_ID)
         if given and len(given) <= _MAX_ID and given.isascii() and given.isprintable():
             return given

@@ -1,0 +1,99 @@
+"""What is measured at load: runtimes here change their bits with the batch in known ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_runtime import DoublingRuntime
+
+from equiserve.artifact import TensorSpec
+from equiserve.engine import CalibrationCache
+from equiserve.engine.calibration import golden_inputs, measure, unmeasured
+
+
+class MoodyRuntime(DoublingRuntime):
+    """Adds `shift_of(batch size)` to every output."""
+
+    inputs = (TensorSpec(name="x", datatype="FP32", shape=(-1, 4)),)
+
+    def __init__(self, shift_of: Mapping[int, float]) -> None:
+        super().__init__()
+        self.shift_of = shift_of
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
+        return [inputs["x"] * 2 + np.float32(self.shift_of.get(len(inputs["x"]), 0.0))]
+
+
+def calibrate(runtime: DoublingRuntime, max_batch: int = 8) -> tuple[int, float, bool, str]:
+    found = measure(lambda _: runtime, max_batch=max_batch, threads=1, fixed_threads=1)
+    return found.stable_batch, found.floor, found.exact_in_batches, found.batch_invariance
+
+
+def test_a_model_whose_bits_never_depend_on_company_is_exact() -> None:
+    stable, floor, exact, words = calibrate(MoodyRuntime({}))
+    assert (stable, floor, exact, words) == (1, 0.0, True, "exact")
+
+
+def test_a_model_that_computes_lone_rows_otherwise_is_stable_from_two_rows() -> None:
+    stable, floor, exact, words = calibrate(MoodyRuntime({1: 1e-3}))
+    assert (stable, exact) == (2, True)
+    assert 1e-5 < floor < 1e-2
+    assert words.startswith("exact from 2 rows")
+
+
+def test_a_model_that_changes_up_to_three_rows_is_stable_from_four() -> None:
+    assert calibrate(MoodyRuntime({1: 1e-3, 3: 1e-3}))[0] == 4
+
+
+def test_a_model_whose_bits_change_in_large_batches_only_has_a_floor() -> None:
+    stable, floor, exact, words = calibrate(MoodyRuntime({7: 1e-3}))
+    assert (stable, exact) == (1, False)
+    assert floor > 0
+    assert words.startswith("floor")
+
+
+def test_what_was_not_measured_is_not_claimed() -> None:
+    assert unmeasured(DoublingRuntime(), 8).batch_invariance == "not measured yet"
+    assert not unmeasured(DoublingRuntime(), 8).exact_in_batches
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        TensorSpec(name="x", datatype="UINT8", shape=(-1, 3, -1), value_range=(0, 255)),
+        TensorSpec(name="x", datatype="FP64", shape=(-1, 2), value_range=(0.5, 0.75)),
+        TensorSpec(name="x", datatype="INT64", shape=(4,)),
+        TensorSpec(name="x", datatype="BOOL", shape=(-1, 2)),
+    ],
+)
+def test_golden_inputs_obey_the_declaration_and_are_always_the_same(spec: TensorSpec) -> None:
+    first, again = (golden_inputs((spec,), 3)["x"] for _ in range(2))
+    assert np.array_equal(first, again)
+    assert len(first) == (3 if spec.shape[0] == -1 else 4)
+    if spec.value_range:
+        assert first.min() >= spec.value_range[0]
+        assert first.max() <= spec.value_range[1]
+
+
+def test_the_cache_returns_what_was_put_and_only_under_the_same_key(tmp_path: Path) -> None:
+    cache = CalibrationCache(tmp_path)
+    found = measure(lambda _: MoodyRuntime({1: 1e-3}), max_batch=8, threads=1, fixed_threads=1)
+    cache.put(found, "digest", "runtime 1", 2)
+    assert cache.get("digest", "runtime 1", 2) == found
+    assert cache.get("digest", "runtime 2", 2) is None
+    assert cache.get("other", "runtime 1", 2) is None
+
+
+def test_a_cache_that_cannot_be_written_or_read_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    cache = CalibrationCache(tmp_path / "file")
+    cache.put(unmeasured(DoublingRuntime(), 8), "digest")
+    assert cache.get("digest") is None
+    broken = CalibrationCache(tmp_path)
+    broken.put(unmeasured(DoublingRuntime(), 8), "digest")
+    for path in tmp_path.glob("*.json"):
+        path.write_text("{")
+    assert broken.get("digest") is None
