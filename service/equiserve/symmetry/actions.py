@@ -1,0 +1,213 @@
+"""How group elements act on pictures.
+
+A picture is [C, H, W] with x to the right and y **down** (rows count from the top). A positive angle turns the content
+counter-clockwise as seen on the screen, about the centre ((H - 1) / 2, (W - 1) / 2): `Rotation(90)` is
+`numpy.rot90(picture, 1, axes=(-2, -1))`, so what was on the right edge comes to the top edge. `Shift(dy, dx)` moves
+content down by dy and right by dx: `numpy.roll` where it is circular.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from equiserve.errors import InvalidRequest
+from equiserve.numerics import resampling
+from equiserve.numerics.resampling import Fill
+from equiserve.symmetry.elements import Element, Rotation, Shift
+from equiserve.symmetry.groups import CyclicShift, Group
+
+
+@dataclass(frozen=True)
+class PictureAction:
+    """The left action of a group on pictures: rho(gh) = rho(g) rho(h), bit for bit wherever both are exact.
+
+    Args:
+        group: Whose elements act.
+        fill: What comes in from beyond the border under a crop shift or a resampled rotation: 0, the nearest
+            pixel, or the mirror image about the border pixel. Circular shifts and quarter turns need none.
+        background: One value a channel, for pictures that `restrict_to_disc` has prepared: a resampled rotation then
+            leaves everything beyond the inscribed disc at it, so that no ripple of the interpolation stays there.
+    """
+
+    group: Group[Any]
+    fill: Fill = "edge"
+    background: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.fill not in get_args(Fill):
+            raise InvalidRequest(f"fill: got {self.fill!r}, expected one of {get_args(Fill)}", field="fill")
+
+    def exact(self, element: Element, shape: tuple[int, int]) -> bool:
+        """Return whether the element merely permutes the pixels of a picture of ``shape`` = (H, W).
+
+        Raises:
+            InvalidRequest: The element cannot act on this shape; the message names the axis.
+        """
+        self._require_fit(element, shape)
+        if isinstance(element, Shift):
+            return isinstance(self.group, CyclicShift) or element == Shift(0, 0)
+        return element.angle_deg % 90 == 0
+
+    def apply(self, element: Element, pictures: NDArray[Any]) -> NDArray[Any]:
+        """Return rho(element) of every picture.
+
+        Args:
+            element: An element of the group.
+            pictures: [..., C, H, W], any real dtype.
+
+        Returns:
+            A new array of the same shape and dtype. Exact elements keep every value; others round and clip
+            integer dtypes, and leave floating values unclipped (a band-limited edge overshoots).
+
+        Raises:
+            InvalidRequest: As `exact`.
+        """
+        moved: NDArray[Any] = self.orbit(pictures, [element])[0]
+        return moved
+
+    def orbit(
+        self, picture: NDArray[Any], elements: Sequence[Element], *, upsampled: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """Return rho(g) of the picture for every g, stacked in front.
+
+        Args:
+            picture: [..., C, H, W], any real dtype.
+            elements: n elements of the group.
+            upsampled: ``resampling.upsample(picture)``, if the caller keeps it for several calls.
+
+        Returns:
+            [n, ..., C, H, W] in the picture's dtype; as `apply` for each element.
+
+        Raises:
+            InvalidRequest: As `exact`.
+        """
+        height, width = picture.shape[-2:]
+        elements = [self.group.canonical(element) for element in elements]
+        for element in elements:
+            self._require_fit(element, (height, width))
+        # The elements of one group are all of one kind.
+        if shifts := [element for element in elements if isinstance(element, Shift)]:
+            return self._shifted(picture, np.array([(shift.dy, shift.dx) for shift in shifts]))
+        return self._rotated(picture, [element for element in elements if isinstance(element, Rotation)], upsampled)
+
+    def _require_fit(self, element: Element, shape: tuple[int, int]) -> None:
+        height, width = shape
+        if isinstance(self.group, CyclicShift):
+            self._require_size("height", height, self.group.height)
+            self._require_size("width", width, self.group.width)
+        elif isinstance(element, Shift) and (abs(element.dy) >= height or abs(element.dx) >= width):
+            raise InvalidRequest(
+                f"elements: {self.group.describe(element)} leaves nothing of a picture of height {height} and "
+                f"width {width}",
+                field="elements",
+            )
+        elif isinstance(element, Rotation) and element.angle_deg % 180 != 0 and height != width:
+            raise InvalidRequest(
+                f"inputs.shape: {self.group.describe(element)} needs a square picture, got height {height} and "
+                f"width {width}; pad or crop the {'width' if width > height else 'height'}",
+                field="inputs.shape",
+            )
+
+    def _require_size(self, axis: str, got: int, expected: int) -> None:
+        if got != expected:
+            raise InvalidRequest(
+                f"group.{axis}: {self.group.name} shifts pictures of {axis} {expected}, got {axis} {got}",
+                field=f"group.{axis}",
+            )
+
+    def _shifted(self, picture: NDArray[Any], shifts: NDArray[np.int64]) -> NDArray[Any]:
+        """Cut each shifted picture out of one canvas that already shows what comes in."""
+        height, width = picture.shape[-2:]
+        mode = "wrap" if isinstance(self.group, CyclicShift) else {"zero": "constant"}.get(self.fill, self.fill)
+        low, high = shifts.min(axis=0, initial=0), shifts.max(axis=0, initial=0)
+        border = [(0, 0)] * (picture.ndim - 2) + [(int(high[k]), int(-low[k])) for k in (0, 1)]
+        canvas = np.pad(picture, border, mode=mode)  # type: ignore[call-overload]
+        windows = sliding_window_view(canvas, (height, width), axis=(-2, -1))
+        rows, columns = (high - shifts).T
+        return np.ascontiguousarray(np.moveaxis(windows[..., rows, columns, :, :], -3, 0))
+
+    def _rotated(
+        self, picture: NDArray[Any], rotations: Sequence[Rotation], upsampled: NDArray[Any] | None
+    ) -> NDArray[Any]:
+        shape = picture.shape[-2], picture.shape[-1]
+        moved = np.empty((len(rotations), *picture.shape), picture.dtype)
+        resampled = []
+        for k, rotation in enumerate(rotations):
+            if self.exact(rotation, shape):
+                moved[k] = _turned(picture, rotation)
+            else:
+                resampled.append(k)
+        if resampled:
+            fine = resampling.upsample(picture) if upsampled is None else upsampled
+            pullbacks = np.stack([_pullback(rotations[k]) for k in resampled])
+            values = resampling.resample(fine, pullbacks, self.fill)
+            if self.background is not None:
+                outside = resampling.disc_mask(*shape) == 0
+                values[..., outside] = np.asarray(self.background, values.dtype)[:, None]
+            moved[resampled] = _as_dtype(values, picture.dtype)
+        return moved
+
+
+def restrict_to_disc(picture: NDArray[Any], background: float | Sequence[float] | None = None) -> NDArray[Any]:
+    """Replace what lies outside the inscribed disc, so that no rotation brings content in or pushes it out.
+
+    Args:
+        picture: [C, H, W], any real dtype.
+        background: As `background_of`.
+
+    Returns:
+        A picture of the same shape and dtype; integer dtypes are rounded.
+
+    Raises:
+        InvalidRequest: As `background_of`.
+    """
+    values = np.array(background_of(picture, background))
+    mask = resampling.disc_mask(*picture.shape[1:])
+    return _as_dtype(values[:, None, None] * (1 - mask) + picture * mask, picture.dtype)
+
+
+def background_of(picture: NDArray[Any], background: float | Sequence[float] | None = None) -> tuple[float, ...]:
+    """Return the value outside the disc, one a channel.
+
+    Args:
+        picture: [C, H, W].
+        background: One value or C of them; by default the median of each channel's border pixels, which no exact
+            element changes.
+
+    Raises:
+        InvalidRequest: ``background`` has neither one value nor one a channel.
+    """
+    channels, height, width = picture.shape
+    if background is None:
+        border = np.ones((height, width), np.bool_)
+        border[1:-1, 1:-1] = False
+        return tuple(np.median(picture[:, border], axis=1).tolist())
+    values = np.asarray(background, np.float64).reshape(-1)
+    if len(values) not in (1, channels):
+        raise InvalidRequest(f"background: got {len(values)} values, expected 1 or {channels}", field="background")
+    return tuple(np.broadcast_to(values, channels).tolist())
+
+
+def _turned(picture: NDArray[Any], element: Rotation) -> NDArray[Any]:
+    mirrored = picture[..., ::-1] if element.reflected else picture
+    return np.rot90(mirrored, round(element.angle_deg / 90), axes=(-2, -1))
+
+
+def _pullback(element: Rotation) -> NDArray[np.float64]:
+    """Return the inverse of the element as a matrix on (y, x), y down."""
+    cos, sin = np.cos(np.deg2rad(element.angle_deg)), np.sin(np.deg2rad(element.angle_deg))
+    mirror = -1.0 if element.reflected else 1.0
+    return np.array([[cos, sin], [-sin * mirror, cos * mirror]])
+
+
+def _as_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    return values.astype(dtype)

@@ -1,0 +1,53 @@
+"""What a check concludes, and what it measures against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["exact", "approximate", "none"]
+Status = Literal["pass", "fail", "inconclusive", "not_informative"]
+
+_EXACT_RELATIVE_ERROR = {"float16": 1e-2, "bfloat16": 1e-2, "float32": 1e-5, "float64": 1e-10}
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What a declared symmetry must reach.
+
+    Args:
+        relative_error: Largest relative error between outputs under exact elements, for the level ``exact``.
+        modal_consistency: Smallest share of the orbit with its most frequent answer, for ``approximate``.
+        jensen_shannon: Largest divergence of the members' distributions, bits, for ``approximate``.
+        confidence: Of the bounds on a share that was measured on elements drawn at random.
+    """
+
+    relative_error: float = _EXACT_RELATIVE_ERROR["float32"]
+    modal_consistency: float = 0.95
+    jensen_shannon: float = 0.02
+    confidence: float = 0.95
+
+    @classmethod
+    def for_dtype(cls, dtype: str) -> Thresholds:
+        """Return the defaults for a model that computes in ``dtype``; those of float32 if it is not a known one."""
+        return cls(relative_error=_EXACT_RELATIVE_ERROR.get(dtype, _EXACT_RELATIVE_ERROR["float32"]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check concludes about one input.
+
+    Args:
+        status: ``inconclusive`` where more elements or other ones would decide; ``not_informative`` where the check
+            could not have failed, whatever the model.
+        reason: One sentence, naming the worst element in words.
+        next_step: One sentence on what to do about it; None where there is nothing to do.
+    """
+
+    status: Status
+    reason: str
+    next_step: str | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the verdict as JSON values."""
+        return {"status": self.status, "reason": self.reason, "next_step": self.next_step}
