@@ -123,10 +123,11 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     path.write_text(text, "utf-8")
 
 
-def verify_digest(path: Path, expected: str) -> None:
-    """Compare a file with the digest its manifest promises; raises InvalidRequest on a difference."""
+def verify_digest(path: Path, promised: str) -> str:
+    """Return the SHA-256 of a file; raises InvalidRequest where it is not the promised one."""
     actual = sha256_of(path)
-    if actual != expected:
+    if actual != promised:
         raise InvalidRequest(
-            f"{path}: SHA-256 is {actual}, the manifest says {expected}", code="digest_mismatch", field=str(path)
+            f"{path}: SHA-256 is {actual}, promised was {promised}", code="digest_mismatch", field=str(path)
         )
+    return actual

@@ -70,8 +70,8 @@ class TensorSpec(Strict):
         shape: Sizes with the batch first; -1 = any size.
         axes: A name an axis: `batch`, `channel`, `height`, `width`, `class`, `item`, `coord`, `time`, ...
         kind: What the tensor holds.
-        rep: Its representation: `V`, `V**2`, `5*V**0 + V` (sums of tensor powers, row-major) or `{irreps: "1x0e+1x1o"}`.
-            None for pictures and other fields whose action follows from `kind` and `axes`; `invariant` is an explicit choice.
+        rep: Its representation: `V`, `V**2`, `5*V**0 + V` (sums of tensor powers, row-major) or
+            `{irreps: "1x0e+1x1o"}`. None for pictures and other fields whose action follows from `kind` and `axes`.
         frame: The frame that `rep` refers to; None where there is only one.
         relative_to: An input whose position is subtracted before comparing (for outputs that carry an offset).
         units: Physical unit of the numbers.

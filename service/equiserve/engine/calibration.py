@@ -23,7 +23,15 @@ from equiserve.artifact import TensorSpec
 from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.runtimes import Runtime
 
-_FORMAT = 2
+_FORMAT = 4
+#: Server time that a batch costs beside the model: queue, two thread hand-overs, scattering (`make bench` shows it).
+_HANDOVER_S = 100e-6
+#: A call shorter than this runs on one thread.
+_WORTH_WAKING_S = 5e-3
+#: Share of the ideal speed-up that several threads must reach.
+_SPEED_UP_SHARE = 0.75
+#: Timing noise must not talk a model out of batching altogether.
+_LEAST_USEFUL = 8
 
 
 @dataclass(frozen=True)
@@ -120,11 +128,14 @@ def measure(
     runtime = open_with(fixed_threads or 1)
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
-        probe = golden_inputs(runtime.inputs, max(1, min(max_batch, 8)))
-        wide = open_with(threads)
-        # More threads must pay for the cores they take from other models and from the event loop.
-        if _fastest(wide, probe) * 0.6 * threads < _fastest(runtime, probe):
-            runtime, chosen = wide, threads
+        lone = golden_inputs(runtime.inputs, 1)
+        narrow_s = _fastest(runtime, lone)
+        # More threads must pay for the cores they take from the event loop and from other models; waking them for
+        # short calls never does.
+        if narrow_s > _WORTH_WAKING_S:
+            wide = open_with(threads)
+            if _fastest(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
+                runtime, chosen = wide, threads
     if max_batch == 0:
         seconds = _fastest(runtime, golden_inputs(runtime.inputs, 1))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
@@ -155,12 +166,17 @@ def _company(runtime: Runtime, max_batch: int) -> tuple[int, float, bool]:
 
 
 def _cost(runtime: Runtime, max_batch: int) -> tuple[int, float, float]:
+    """Fit a*n + b and return the smallest batch, at least _LEAST_USEFUL, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
     seconds = [_fastest(runtime, golden_inputs(runtime.inputs, size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
-    best = min(second / size for size, second in zip(sizes, seconds, strict=True))
-    useful = next(size for size, second in zip(sizes, seconds, strict=True) if second / size <= 1.03 * best)
-    return useful, max(float(per_row), 0.0), max(float(fixed), 0.0)
+    per_row, fixed = max(float(per_row), 0.0), max(float(fixed), 0.0)
+
+    def row(size: int) -> float:
+        return per_row + (fixed + _HANDOVER_S) / size
+
+    useful = next(size for size in sizes if row(size) <= 1.03 * row(max_batch))
+    return min(max(useful, _LEAST_USEFUL), max_batch), per_row, fixed
 
 
 def _fastest(runtime: Runtime, inputs: Mapping[str, np.ndarray], budget_s: float = 0.05) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Call:
         started: A worker has it; too late to drop it.
         enqueued_ns: `time.perf_counter_ns` at submission.
         sequence: Order of arrival.
+        trace: What the observer wants to find again when the call has run.
     """
 
     inputs: Sequence[np.ndarray]
@@ -60,6 +62,7 @@ class Call:
     started: bool = False
     enqueued_ns: int = 0
     sequence: int = 0
+    trace: Any = None
 
     def order(self) -> tuple[bool, int, float, int]:
         """Return the sort key: foreground first, then priority, deadline, arrival."""
@@ -78,3 +81,13 @@ class Batch:
     computed_ns: int = 0
     outputs: list[np.ndarray] | None = None
     error: BaseException | None = field(default=None)
+
+
+class CallObserver(Protocol):
+    """Sees calls and batches on the event loop: tracing, which lives on a floor above the engine's."""
+
+    def queued(self, call: Call) -> None:
+        """See a call as it is queued, in the task of its request."""
+
+    def ran(self, model: str, version: str, batch: Batch) -> None:
+        """See a batch that ran, or failed."""

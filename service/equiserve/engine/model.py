@@ -193,6 +193,8 @@ class ServedModel:
         future: asyncio.Future[list[np.ndarray]] = loop.create_future()
         key = tuple(array.shape[1:] for array in inputs)
         call = Call(inputs, rows, key, future, priority, min(deadline, start_by), background, alone=background)
+        if self._scheduler.observer is not None:
+            self._scheduler.observer.queued(call)
         self._scheduler.put(self._lane, call)
         if deadline != inf:
             _expire_at(loop, deadline, call, even_started=True)
@@ -213,6 +215,8 @@ class ServedModel:
             )
 
     def _on_batch(self, batch: Batch) -> None:
+        if self._scheduler.observer is not None:
+            self._scheduler.observer.ran(self.name, self.version, batch)
         if batch.error is not None:
             self._on_failure(batch)
             return

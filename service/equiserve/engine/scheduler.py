@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from equiserve.engine.batcher import Batcher
-from equiserve.engine.core import Batch, Call
+from equiserve.engine.core import Batch, Call, CallObserver
 from equiserve.engine.workers import WorkerPool
 from equiserve.runtimes import Runtime
 
@@ -50,10 +50,14 @@ class Scheduler:
 
     Args:
         threads: CPU threads of this process in all.
+
+    Attributes:
+        observer: Sees the calls and batches of all models; None = nobody does.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+        self.observer: CallObserver | None = None
         self._free = threads
         self._loop = asyncio.get_running_loop()
         self._pool = WorkerPool(threads)

@@ -12,7 +12,7 @@ from equiserve.artifact import Manifest, TensorSpec
 
 
 class Runtime(Protocol):
-    """A loaded model file that maps named arrays to arrays. `run` is called from worker threads and releases the GIL."""
+    """A loaded model file: named arrays to arrays. `run` is called from worker threads and releases the GIL."""
 
     #: `onnx` or `torchscript`.
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -59,11 +60,30 @@ class OnnxRuntime:
         self.threads = threads
         self.inputs = tuple(_spec(node, path) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node, path) for node in self._session.get_outputs())
+        self._reads_text = any(spec.datatype == "BYTES" for spec in self.inputs)
+        self._writes_text = any(spec.datatype == "BYTES" for spec in self.outputs)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
-        """Return every output, in the order of `outputs`."""
+        """Return every output, in the order of `outputs`; raises UnicodeDecodeError for BYTES that are no UTF-8."""
+        if self._reads_text:
+            inputs = {name: _text_of(array) for name, array in inputs.items()}
         outputs: Sequence[np.ndarray] = self._session.run(None, inputs)
-        return outputs
+        return [_bytes_of(array) for array in outputs] if self._writes_text else outputs
+
+
+def _text_of(array: np.ndarray) -> np.ndarray:
+    # onnxruntime takes str(element) of whatever an object array holds: b"a" would arrive as "b'a'".
+    return _mapped(array, bytes.decode) if array.dtype == object else array
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    return _mapped(array, str.encode) if array.dtype == object else array
+
+
+def _mapped(array: np.ndarray, convert: Callable[[Any], Any]) -> np.ndarray:
+    mapped = np.empty(array.shape, object)
+    mapped.ravel()[:] = [convert(element) for element in array.ravel()]
+    return mapped
 
 
 def _providers(device: str) -> list[str]:

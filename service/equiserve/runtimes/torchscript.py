@@ -57,7 +57,8 @@ class TorchScriptRuntime:
     def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return every output, in the order of `outputs`."""
         torch = self._torch
-        with torch.inference_mode():
+        # Without the profiling executor: it compiles anew for every batch size, and its first calls differ in bits.
+        with torch.inference_mode(), torch.jit.optimized_execution(False):
             arguments = [torch.from_numpy(_writable(inputs[spec.name])).to(self.device) for spec in self.inputs]
             result = self._module(*arguments)
         if isinstance(result, torch.Tensor):

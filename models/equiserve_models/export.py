@@ -1,0 +1,181 @@
+"""Export a trained recipe into the model repository: ``python -m equiserve_models.export fashion-mnist-vit-apa``.
+
+The last step is a gate: both files are loaded again and compared with the eager network before the manifest is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.export import Dim, ExportedProgram
+
+from equiserve.artifact import ExportCheck
+from equiserve.errors import InternalError, NotFound
+from equiserve_models.shift.recipes import RECIPES
+from equiserve_models.training import checkpoint
+
+ZOO = Path("models/zoo")
+OPSET = 18  # the lowest that the exporter writes: every runtime that is newer than 2023 reads it
+BATCH_SIZES = [1, 2, 5, 16]
+LARGEST_ERROR = 1e-4
+
+Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def trace(network: nn.Module, shape: tuple[int, ...]) -> ExportedProgram:
+    """Capture a network of one uint8 input with a dynamic batch.
+
+    Args:
+        network: In evaluation mode.
+        shape: Shape of one sample, without the batch.
+    """
+    # Two samples: a batch of one would be taken for a constant.
+    example = torch.zeros(2, *shape, dtype=torch.uint8)
+    return torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1, max=4096)},))
+
+
+def write_onnx(program: ExportedProgram, path: Path, input_name: str, output_name: str) -> None:
+    """Write one self-contained ONNX file with a dynamic batch dimension."""
+    written = torch.onnx.export(
+        program, dynamo=True, opset_version=OPSET, input_names=[input_name], output_names=[output_name], verbose=False
+    )
+    assert written is not None  # None only where the exporter is given a path
+    model = written.model_proto
+    _strip_origins(model)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Inferred shapes of inner values would still name the exporter's symbol.
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def write_torchscript(program: ExportedProgram, path: Path) -> None:
+    """Write a frozen TorchScript file from the same captured program."""
+    example = program.example_inputs[0]
+    with torch.no_grad(), warnings.catch_warnings():
+        # Deprecations inside torch, and warnings of frozen Python values: the captured program has none that matter,
+        # and the gate runs other batch sizes.
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(program.module(), example, check_trace=False)
+        # A captured program keeps the training flag that it was captured with.
+        scripted.training = False
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.freeze(scripted), buffer)
+    _write_without_debug_records(buffer, path)
+
+
+def onnx_runner(path: Path) -> Runner:
+    """Load an ONNX file on one CPU thread as a function of uint8 pictures."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda images: session.run(None, {name: images})[0]
+
+
+def torchscript_runner(path: Path) -> Runner:
+    """Load a TorchScript file as a function of uint8 pictures."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(path)
+    return eager_runner(module)
+
+
+def eager_runner(network: nn.Module) -> Runner:
+    """Return a network as a function of uint8 pictures."""
+
+    @torch.no_grad()
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return network(torch.from_numpy(images)).numpy()
+
+    return run
+
+
+def check_parity(path: Path, runner: Runner, eager: Runner, pictures: NDArray[np.uint8]) -> ExportCheck:
+    """Compare a loaded file with the eager network, and its rows with one another.
+
+    Args:
+        path: The file, for its name.
+        runner: The file, loaded.
+        eager: The network that it was written from.
+        pictures: uint8 [N, C, H, W], at least the largest of `BATCH_SIZES`.
+
+    Returns:
+        The largest difference over all batch sizes; the detail says which batch sizes agree bit for bit.
+
+    Raises:
+        InternalError: A difference above `LARGEST_ERROR`.
+    """
+    largest = 0.0
+    rows: dict[int, NDArray[np.float32]] = {}
+    for size in BATCH_SIZES:
+        batches = [pictures[at : at + size] for at in range(0, len(pictures) - size + 1, size)]
+        expected = np.concatenate([eager(batch) for batch in batches])
+        rows[size] = np.concatenate([runner(batch) for batch in batches])
+        largest = max(largest, float(np.abs(rows[size] - expected).max()))
+    if not largest <= LARGEST_ERROR:
+        raise InternalError(
+            f"{path.name} differs from the network by {largest:.1e}, expected at most {LARGEST_ERROR}",
+            code="export_differs",
+            field=path.name,
+        )
+    reference = rows[BATCH_SIZES[-1]]
+    same = [size for size in BATCH_SIZES if np.array_equal(rows[size][: len(reference)], reference[: len(rows[size])])]
+    return ExportCheck(
+        file=path.name,
+        batch_sizes=BATCH_SIZES,
+        max_abs_error=largest,
+        detail=f"rows are bit-identical at batch sizes {same}",
+    )
+
+
+def _strip_origins(model: Any) -> None:
+    # The exporter notes the source lines of the machine that it ran on.
+    for item in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
+        del item.metadata_props[:]
+    for initializer in model.graph.initializer:
+        del initializer.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+
+
+def _write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
+    # Debug records name source files of the machine that exported; the loader does without them.
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
+        for entry in source.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                target.writestr(zipfile.ZipInfo(entry.filename), source.read(entry))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Export the moving average of a run's checkpoint, whether or not its plan is done."""
+    from equiserve_models.shift.zoo import export_recipe
+
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.export", description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--zoo", type=Path, default=ZOO)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    state = checkpoint.load(options.runs / options.recipe)
+    if state is None:
+        raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")
+    export_recipe(options.recipe, state, options.zoo, options.version)
+
+
+if __name__ == "__main__":
+    main()

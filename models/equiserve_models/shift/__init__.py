@@ -1,0 +1,1 @@
+"""Shift-equivariant classifiers (adaptive polyphase anchoring) and their plain twins."""

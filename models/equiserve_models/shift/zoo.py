@@ -1,0 +1,191 @@
+"""A shift classifier as an artifact: both files, the export gate, the manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from equiserve.artifact import (
+    Batching,
+    ExportCheck,
+    File,
+    GroupSpec,
+    Manifest,
+    Symmetry,
+    TensorSpec,
+    Version,
+    read_manifest,
+    write_manifest,
+)
+from equiserve.artifact.digest import sha256_of
+from equiserve.errors import InternalError
+from equiserve_models import export
+from equiserve_models.data.datasets import SOURCES
+from equiserve_models.shift.evaluation import BATCH
+from equiserve_models.shift.recipes import RECIPES, Recipe
+from equiserve_models.shift.tie_pictures import circular_orbit, tie_pictures
+from equiserve_models.shift.vit import ViTConfig
+
+GROUP = "CyclicShift"
+EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and torch.jit.trace, frozen"}
+
+
+def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> None:
+    """Write ``<zoo>/<name>/<version>/model.onnx``, ``model.pt`` and the version's entry of ``<zoo>/<name>/model.yaml``.
+
+    Args:
+        name: Key of `RECIPES`; the model's name.
+        state: Checkpoint of the recipe's run.
+        zoo: The model repository.
+        version: Version number.
+
+    Raises:
+        InternalError: A written file differs from the network, or a declared exact symmetry does not hold on it.
+    """
+    recipe = RECIPES[name]
+    network = recipe.build().eval()
+    network.load_state_dict(state["average"])
+    config = network.config
+    folder = zoo / name / str(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    program = export.trace(network, (config.channels, config.size, config.size))
+    export.write_onnx(program, folder / "model.onnx", "image", "logits")
+    export.write_torchscript(program, folder / "model.pt")
+
+    ties = np.stack(list(tie_pictures(config.size).values()))
+    noise = np.random.default_rng(0).integers(0, 256, (23, *ties.shape[1:]), dtype=np.uint8)
+    pictures = np.concatenate([ties, noise])
+    eager = export.eager_runner(network)
+    runners = {
+        "model.onnx": export.onnx_runner(folder / "model.onnx"),
+        "model.pt": export.torchscript_runner(folder / "model.pt"),
+    }
+    checks = [check_file(folder / file, runner, eager, pictures, config.anchored) for file, runner in runners.items()]
+    entry = Version(
+        files={
+            file: File(
+                sha256=sha256_of(folder / file),
+                bytes=(folder / file).stat().st_size,
+                opset=export.OPSET if file.endswith(".onnx") else None,
+                exporter=EXPORTERS[file],
+            )
+            for file in runners
+        },
+        created=datetime.datetime.now(datetime.UTC).date(),
+        training=_provenance(recipe, state),
+        export_checks=checks,
+        tool_versions={
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+    )
+    path = zoo / name / "model.yaml"
+    earlier = read_manifest(path).versions if path.is_file() else {}
+    write_manifest(_manifest(name, recipe, config, earlier | {str(version): entry}, len(pictures)), path)
+
+
+def check_file(
+    path: Path, runner: export.Runner, eager: export.Runner, pictures: NDArray[np.uint8], anchored: bool
+) -> ExportCheck:
+    """Compare a loaded file with its network, and its logits over every circular shift of every picture.
+
+    Args:
+        path: The file, for its name.
+        runner: The file, loaded.
+        eager: The network that it was written from.
+        pictures: uint8 [N, C, H, W].
+        anchored: Whether the logits have to be the same bits for every circular shift.
+
+    Raises:
+        InternalError: The file differs from the network, or an anchored file from itself.
+    """
+    check = export.check_parity(path, runner, eager, pictures)
+    if not anchored:
+        return check
+    for picture in pictures:
+        orbit = circular_orbit(picture)
+        logits = np.concatenate([runner(orbit[at : at + BATCH]) for at in range(0, len(orbit), BATCH)])
+        if not np.array_equal(logits, np.broadcast_to(logits[0], logits.shape)):
+            raise InternalError(
+                f"{path.name}: logits change by {np.abs(logits - logits[0]).max():.1e} under circular shifts, "
+                "expected identical bits",
+                code="export_not_invariant",
+                field=path.name,
+            )
+    shifts = f"{len(pictures)} pictures x {len(orbit)} circular shifts at batch size {BATCH}"
+    return check.model_copy(update={"identical_under_group": True, "detail": f"{check.detail}; {shifts}"})
+
+
+def _provenance(recipe: Recipe, state: dict[str, Any]) -> dict[str, Any]:
+    source = SOURCES[recipe.dataset]
+    return {
+        "command": "python -m equiserve_models.train <model>",
+        "data": {"name": recipe.dataset, "owner": source.owner, "licence": source.licence},
+        "recipe": dataclasses.asdict(recipe),
+        "steps": state["step"],
+        "planned_steps": [{"from_step": first, "steps": steps} for first, steps in state["plans"]],
+        "wall_seconds": round(state["seconds"]),
+        "training_loss": round(state["loss"], 4),
+    }
+
+
+def _manifest(name: str, recipe: Recipe, config: ViTConfig, versions: dict[str, Version], pictures: int) -> Manifest:
+    latest = versions[max(versions, key=int)]
+    if config.anchored:
+        symmetry = Symmetry(
+            group=GROUP,
+            level="exact",
+            source="measured",
+            metric="relative_error",
+            value=0.0,
+            elements=config.size**2,
+            inputs=pictures,
+            file_digest=latest.files["model.onnx"].sha256,
+            note="identical bits at a fixed batch size of 2 or more; shifts that lose content are outside",
+        )
+    else:
+        symmetry = Symmetry(group=GROUP, level="none", source="declared", note="absolute positions, zero padding")
+    return Manifest(
+        schema_version=1,
+        name=name,
+        task="classify",
+        description=recipe.title,
+        licence="Apache-2.0",
+        inputs=[
+            TensorSpec(
+                name="image",
+                datatype="UINT8",
+                shape=(-1, config.channels, config.size, config.size),
+                axes=("batch", "channel", "height", "width"),
+                kind="picture",
+                value_range=(0.0, 255.0),
+            )
+        ],
+        outputs=[
+            TensorSpec(
+                name="logits",
+                datatype="FP32",
+                shape=(-1, config.classes),
+                axes=("batch", "class"),
+                kind="logits",
+                invariant=True,
+            )
+        ],
+        groups={GROUP: GroupSpec(name=GROUP, parameters={"height": config.size, "width": config.size})},
+        symmetries=[symmetry],
+        labels=list(SOURCES[recipe.dataset].labels),
+        input_fit="resize",
+        runtimes=["onnx", "torchscript"],
+        batching=Batching(max_batch=32),
+        versions=versions,
+    )

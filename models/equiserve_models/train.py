@@ -1,0 +1,58 @@
+"""Train a recipe: ``python -m equiserve_models.train fashion-mnist-vit-apa``; a second start resumes."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from equiserve_models.data import datasets
+from equiserve_models.shift.evaluation import circular_shift_scores
+from equiserve_models.shift.recipes import RECIPES
+from equiserve_models.training.loop import train
+
+RUNS = Path("runs")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, then write ``runs/<recipe>/metrics.json`` for the moving average."""
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.train", description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, leave a checkpoint")
+    parser.add_argument("--epochs", type=int, help="plan another number of epochs than the recipe")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
+    parser.add_argument("--fresh", action="store_true", help="forget the checkpoint instead of resuming")
+    options = parser.parse_args(arguments)
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    recipe = RECIPES[options.recipe]
+    if options.epochs is not None:
+        recipe = dataclasses.replace(recipe, plan=dataclasses.replace(recipe.plan, epochs=options.epochs))
+    folder = options.runs / options.recipe
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    pictures = datasets.load(recipe.dataset, "train")
+    network = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loss_of = recipe.loss(pictures)
+    average, progress = train(network, loss_of, len(pictures.labels), recipe.plan, folder, options.minutes)
+
+    @torch.no_grad()
+    def classifier(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return average(torch.from_numpy(images)).numpy()
+
+    scores = circular_shift_scores(classifier, datasets.load(recipe.dataset, "test"), shifts=8, seed=0)
+    metrics = {"recipe": dataclasses.asdict(recipe), "progress": dataclasses.asdict(progress), "test": scores}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    print(json.dumps(metrics["test"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every training needs: loop, moving average, checkpoints, augmentation."""

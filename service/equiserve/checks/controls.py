@@ -1,0 +1,89 @@
+"""Control measurements: what a check would show if the symmetry held, or if the model did nothing at all.
+
+- *repeat*: the picture as it came, twice in the same batch and again in other places of other batches. Whatever
+  differs there is the noise floor; a large difference means a model that rolls dice.
+- *unrelated*: pictures with nothing in common. A model that answers those alike passes any check.
+- *round trip*: g^-1 g x for elements that resample or lose content. An alarm for the transformation, no bound on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from equiserve.symmetry import Element, Orbit, relative_errors
+
+UNRELATED = ("blank", "negative", "noise")
+_ROUND_TRIPS = 8
+_IDENTITY = 0
+
+
+@dataclass(slots=True)
+class Controls:
+    """Scores of the control pictures as far as they were run.
+
+    Attributes:
+        repeats: The identity's scores [K]: the first two from one batch run twice, the others from other places.
+        unrelated: Scores [K] by the names in `UNRELATED`.
+        round_trip: Scores [r, K] of g^-1 g x.
+    """
+
+    repeats: list[np.ndarray] = field(default_factory=list)
+    unrelated: dict[str, np.ndarray] = field(default_factory=dict)
+    round_trip: np.ndarray | None = None
+
+    def add(self, layout: list[int], scores: np.ndarray) -> None:
+        """Take in the scores [n, K] of one batch of `control_layouts`."""
+        for member, row in zip(layout, scores, strict=True):
+            if member == _IDENTITY:
+                self.repeats.append(row)
+            else:
+                self.unrelated.setdefault(UNRELATED[member - 1], row)
+
+    def repeat_errors(self) -> np.ndarray:
+        """Return the relative errors of the repeats against the first, [repeats - 1]; empty where none ran."""
+        if len(self.repeats) < 2 or not np.isfinite(self.repeats[0]).all():
+            return np.zeros(0)
+        return relative_errors(np.stack(self.repeats[1:]), self.repeats[0])
+
+    def unrelated_errors(self) -> dict[str, float]:
+        """Return the relative error of each unrelated picture's scores against the identity's."""
+        if not self.repeats or not np.isfinite(self.repeats[0]).all():
+            return {}
+        return {name: float(relative_errors(row[None], self.repeats[0])[0]) for name, row in self.unrelated.items()}
+
+
+def unrelated_pictures(picture: np.ndarray, background: int) -> np.ndarray:
+    """Return uint8 [3, C, H, W]: nothing but background, the negative of the picture, reproducible noise."""
+    noise = np.random.Generator(np.random.Philox(0)).integers(0, 256, picture.shape, np.uint8)
+    return np.stack([np.full_like(picture, background), 255 - picture, noise])
+
+
+def control_layouts(batch: int, smallest: int) -> list[list[int]]:
+    """Return the rows of each control batch: 0 is the identity, 1 to 3 the unrelated pictures.
+
+    Args:
+        batch: Rows of the check's batches.
+        smallest: Rows of the smallest batch that the model is ever run with.
+    """
+    others = list(range(1, len(UNRELATED) + 1))
+
+    def company(rows: int) -> list[int]:
+        return [others[index % len(others)] for index in range(rows)]
+
+    layouts = [[_IDENTITY, *company(batch - 1)]] * 2
+    layouts += [[*company(size - 1), _IDENTITY] for size in sorted({batch, smallest})]
+    # Unrelated pictures that found no place: batches of one hold the identity or nothing else.
+    for start in range(batch - 1, len(others), batch):
+        layouts.append([*others[start : start + batch], *[_IDENTITY] * batch][:batch])
+    return layouts
+
+
+def round_trips(orbit: Orbit) -> tuple[list[Element], np.ndarray]:
+    """Return up to eight elements that are not exact, and the picture moved by each and back, [r, C, H, W]."""
+    lossy = np.flatnonzero(~orbit.exact)
+    chosen = [orbit.elements[k] for k in lossy[:: max(1, -(-lossy.size // _ROUND_TRIPS))]]
+    action, group = orbit.action, orbit.group
+    moved = [action.apply(group.inverse(g), action.apply(g, orbit.picture)) for g in chosen]
+    return chosen, np.stack(moved) if moved else orbit.picture[None][:0]

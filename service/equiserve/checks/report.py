@@ -1,0 +1,168 @@
+"""What a check found, as JSON and as a picture."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from equiserve import __version__
+from equiserve.checks import sections
+from equiserve.checks.findings import Findings, statement
+from equiserve.checks.measurement import Measurement
+from equiserve.checks.planner import CheckPlan
+from equiserve.checks.plots import NeroPlot, draw
+from equiserve.checks.request import CheckRequest
+from equiserve.classifier import PictureClassifier
+from equiserve.symmetry import CropShift, CyclicShift, Element, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The report of one check.
+
+    Attributes:
+        content: The report as JSON values.
+        plot: What its plot shows.
+    """
+
+    content: dict[str, Any]
+    plot: NeroPlot
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values: `statement` says it in a sentence, `verdict` what to conclude."""
+        return self.content
+
+    def to_svg(self) -> str:
+        """Return the NERO plot as a self-contained SVG document; takes milliseconds, not for the event loop."""
+        return draw(self.plot)
+
+
+def write_report(
+    classifier: PictureClassifier, plan: CheckPlan, measured: Measurement, request: CheckRequest, report_id: str
+) -> CheckReport:
+    """Judge what was measured and write it down; takes milliseconds, not for the event loop.
+
+    Raises:
+        InvalidRequest: `label` is no class of the model.
+    """
+    content = _head(classifier, plan, measured, report_id)
+    if not measured.scores:
+        verdict = Verdict(
+            "inconclusive",
+            f"The deadline passed before any of {len(plan.orbit)} elements was checked.",
+            "Allow more time.",
+        )
+        content |= {"statement": verdict.reason, "verdict": verdict.to_json()}
+        return CheckReport(content, _plot(content, plan, verdict, None))
+    findings = Findings(classifier, plan, measured, request)
+    content |= {
+        "statement": statement(findings),
+        "verdict": findings.verdict.to_json(),
+        "reference": sections.reference(findings),
+        "summary": sections.summary(findings),
+        "worst": sections.worst(findings),
+        "bitwise_identical": {
+            "identical": int((findings.identical & findings.exact).sum()),
+            "of": int(findings.exact.sum()),
+        },
+        "noise_floor": content["noise_floor"] | {"value": findings.noise_floor},
+        "controls": sections.controls(findings),
+        "symmetrized_prediction": sections.symmetrized(findings),
+        "elements": sections.elements(findings),
+    }
+    return CheckReport(content, _plot(content, plan, findings.verdict, findings))
+
+
+def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement, report_id: str) -> dict[str, Any]:
+    model, orbit = classifier.model, plan.orbit
+    group, declared = orbit.group, plan.declared
+    checked = sum(map(len, measured.scores))
+    return {
+        "statement": "",
+        "verdict": {},
+        "id": report_id,
+        "model": model.name,
+        "version": model.version,
+        "runtime": model.runtime.name,
+        "file_digest": model.file_digest,
+        "group": {
+            "name": group.name,
+            "parameters": group.parameters(),
+            "order": group.order,
+            "is_group": group.is_group,
+        },
+        "level": plan.level,
+        "declared": declared and declared.model_dump(mode="json", exclude_none=True),
+        "coverage": {"checked": checked, "planned": len(orbit), "exact": int(orbit.exact[:checked].sum())},
+        "reference": None,
+        "summary": None,
+        "worst": None,
+        "bitwise_identical": {"identical": 0, "of": 0},
+        "noise_floor": {"value": None, "batch_invariance": model.calibration.batch_invariance},
+        "controls": None,
+        "symmetrized_prediction": None,
+        "elements": None,
+        "resized_from": list(plan.resized_from) if plan.resized_from else None,
+        "cost": {
+            "forward_passes": measured.forward_passes,
+            "batches": measured.batches,
+            "batch_size": measured.batch,
+            "wall_ms": round(measured.wall_s * 1e3, 3),
+            "transform_ms": round(measured.transform_s * 1e3, 3),
+        },
+        "provenance": {
+            "kernel": "permutation" if orbit.exact.all() else _kernel(plan),
+            "boundary": _boundary(plan),
+            "dtype": classifier.input.datatype,
+            "software": {
+                "equiserve": __version__,
+                "runtime": model.runtime.version,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+            "cpu": model.calibration.cpu,
+        },
+    }
+
+
+def _kernel(plan: CheckPlan) -> str:
+    if isinstance(plan.orbit.group, CropShift):
+        return "whole pixels"
+    return "exact elements by permutation, others by 4-fold upsampling and bilinear interpolation"
+
+
+def _boundary(plan: CheckPlan) -> str:
+    if isinstance(plan.orbit.group, CyclicShift):
+        return "circular"
+    if isinstance(plan.orbit.group, CropShift):
+        return plan.orbit.action.fill
+    return "inscribed disc" if plan.orbit.prepared == "disc" else "none needed"
+
+
+def _plot(content: dict[str, Any], plan: CheckPlan, verdict: Verdict, findings: Findings | None) -> NeroPlot:
+    elements: tuple[Element, ...] = () if findings is None else findings.elements
+    nothing = np.zeros(0)
+    label = None if findings is None else findings.reference.label
+    floor = content["noise_floor"]["value"]
+    return NeroPlot(
+        group=plan.orbit.group,
+        elements=elements,
+        exact=plan.orbit.exact[: len(elements)],
+        probabilities=nothing if findings is None else findings.probabilities,
+        agrees=nothing.astype(np.bool_) if findings is None else findings.agrees,
+        answers=[] if findings is None else [sections.answer(findings, index) for index in range(len(elements))],
+        worst=None if findings is None else findings.worst,
+        reference=None if findings is None or label is None else findings.class_names[label],
+        title=f"{content['model']}, version {content['version']}: {plan.orbit.group.name}",
+        statement=content["statement"],
+        verdict=verdict,
+        planned=len(plan.orbit),
+        footer=(
+            f"{content['coverage']['checked']} of {len(plan.orbit)} elements; declared level: {plan.level}; "
+            f"noise floor {'not measured' if floor is None else format(floor, '.1g')}; "
+            f"{content['runtime']} file {content['file_digest'][:12]}"
+        ),
+    )

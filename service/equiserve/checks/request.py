@@ -1,0 +1,43 @@
+"""What a caller may ask of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+ReferenceKind = Literal["consensus", "identity", "label"]
+
+
+@dataclass(slots=True)
+class CheckRequest:
+    """One picture, one model, one group.
+
+    Attributes:
+        model: Name of the model.
+        version: Its version; empty = the newest that is loaded.
+        runtime: Runtime to check; None = the model's first.
+        picture: A PNG, JPEG or WebP file, or uint8 pixels [C, H, W] or [H, W].
+        group: The name of a group of the manifest, or what `symmetry.group_from_spec` reads; None = the first
+            symmetry that the manifest declares.
+        elements: How many elements, spread over the group; or the elements as JSON values; None = all of a finite
+            group, 72 of a continuous one.
+        reference: What each element's answer is compared with: the orbit's consensus, the answer to the picture as
+            it came, or `label`.
+        label: The right class, by index or name; for reference `label`.
+        metrics: Names of the summary metrics; None = all.
+        outputs: Whether the report carries the model's raw output for each element.
+    """
+
+    model: str
+    picture: bytes | np.ndarray
+    version: str = ""
+    runtime: str | None = None
+    group: str | Mapping[str, Any] | None = None
+    elements: int | Sequence[Any] | None = None
+    reference: ReferenceKind = "consensus"
+    label: int | str | None = None
+    metrics: Sequence[str] | None = None
+    outputs: bool = False

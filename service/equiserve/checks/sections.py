@@ -1,0 +1,121 @@
+"""The sections of a report that hold figures, as JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from equiserve.checks.controls import UNRELATED
+from equiserve.checks.findings import Findings
+from equiserve.symmetry import measure
+
+_SYMMETRIZED_CLASSES = 5
+
+
+def reference(findings: Findings) -> dict[str, Any]:
+    """Return what each answer was compared with."""
+    reference, names = findings.reference, findings.class_names
+    label = reference.label
+    return {
+        "kind": findings.request.reference,
+        "prediction": None if label is None else {"label": names[label], "index": label},
+        "tied": [names[index] for index in reference.tied],
+        "strength": reference.strength.to_json() if reference.strength else None,
+    }
+
+
+def summary(findings: Findings) -> dict[str, Any]:
+    """Return the metrics over exact elements, over the others, and over all; the identity belongs to each."""
+    exact, wanted = findings.exact, findings.request.metrics
+    others = ~exact
+    others[0] = True
+    return {
+        "exact": measure(findings.outputs.subset(exact), wanted),
+        "resampled": None if exact.all() else measure(findings.outputs.subset(others), wanted),
+        "all": measure(findings.outputs, wanted),
+    }
+
+
+def worst(findings: Findings) -> dict[str, Any] | None:
+    """Return the element that is furthest from the reference, or None where all are alike."""
+    index = findings.worst
+    if index is None:
+        return None
+    element = findings.elements[index]
+    return {
+        "index": index,
+        "element": element.to_json(),
+        "description": findings.group.describe(element) if index else "the picture as it came",
+        "label": answer(findings, index),
+        "probability": _number(findings.probabilities[index]),
+        "margin": float(findings.margins[index]),
+    }
+
+
+def controls(findings: Findings) -> dict[str, Any]:
+    """Return what the controls showed; see `controls`."""
+    controls, changed = findings.measured.controls, np.concatenate(findings.measured.changed)
+    repeats = controls.repeat_errors()
+    report: dict[str, Any] = {
+        "repeat": {
+            "same_batch": float(repeats[0]) if repeats.size else None,
+            "other_batches": float(repeats[1:].max()) if repeats.size > 1 else None,
+            "identical": all(row.tobytes() == controls.repeats[0].tobytes() for row in controls.repeats),
+            "repeats": len(controls.repeats),
+        },
+        "unrelated": {name: controls.unrelated_errors().get(name) for name in UNRELATED},
+        "did_it_act": {"changed": int(changed.sum()), "of": len(changed) - 1},
+        "round_trip": None,
+    }
+    if controls.round_trip is not None:
+        scores = np.concatenate([findings.scores[:1], controls.round_trip])
+        decisions = np.argmax(scores, axis=1)
+        errors = findings.errors_against_identity(controls.round_trip)
+        report["round_trip"] = {
+            "elements": [element.to_json() for element in findings.measured.round_trip_elements],
+            "relative_error": float(errors.max()),
+            "agrees": float(np.mean(decisions[1:] == decisions[0])),
+        }
+    return report
+
+
+def symmetrized(findings: Findings) -> dict[str, Any] | None:
+    """Return the mean of the probabilities over the orbit: the group average (Reynolds operator) of the model."""
+    given = findings.outputs.probabilities
+    if given is None or not findings.finite.any():
+        return None
+    mean = given[findings.finite].mean(axis=0)
+    best = np.argsort(-mean, kind="stable")[:_SYMMETRIZED_CLASSES].tolist()
+    return {
+        "averaged_over": int(findings.finite.sum()),
+        "predictions": [
+            {"label": findings.class_names[index], "index": index, "probability": float(mean[index])} for index in best
+        ],
+    }
+
+
+def elements(findings: Findings) -> dict[str, list[Any]]:
+    """Return the curves of the NERO plot and what belongs to each element: a list a quantity."""
+    columns: dict[str, list[Any]] = {
+        "element": [element.to_json() for element in findings.elements],
+        "exact": findings.exact.tolist(),
+        "label": [answer(findings, index) for index in range(findings.checked)],
+        "probability": [_number(value) for value in findings.probabilities.tolist()],
+        "margin": findings.margins.tolist(),
+        "agrees": findings.agrees.tolist(),
+        "relative_error": findings.relative_errors.tolist(),
+    }
+    if findings.request.outputs:
+        columns["output"] = [[_number(value) for value in row] for row in findings.scores.tolist()]
+    return columns
+
+
+def answer(findings: Findings, index: int) -> str | None:
+    """Return the name of an element's answer; None where the output was not finite."""
+    decision = int(findings.outputs.decisions[index])
+    return None if decision < 0 else findings.class_names[decision]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

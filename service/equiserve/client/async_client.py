@@ -1,0 +1,177 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import httpx
+import numpy as np
+
+from equiserve.client import calls
+from equiserve.client.attempts import Attempts
+from equiserve.client.connection import answer_of, connection_options
+from equiserve.client.errors import transport_errors
+from equiserve.client.exchange import Exchange
+from equiserve.client.pictures import Picture
+from equiserve.client.results import CheckResult, Classification, ModelState
+from equiserve.errors import DeadlineExceeded, Unavailable
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A client of one server over HTTP for one event loop; the same methods as `Client`, to be awaited.
+
+    Arguments, results and errors are those of `Client`.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout_s: float | None = 60.0,
+        retries: int = 0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(**connection_options(url, token), transport=transport)
+        self._timeout_s = timeout_s
+        self._retries = retries
+
+    async def ready(self) -> bool:
+        """Return whether the server takes requests; False where nobody answers."""
+        try:
+            return await self._send(calls.ready())
+        except (Unavailable, DeadlineExceeded):
+            return False
+
+    async def models(self) -> list[ModelState]:
+        """Return every model version of the repository with its state."""
+        return await self._send(calls.models())
+
+    async def metadata(self, model: str, version: str = "") -> dict[str, Any]:
+        """Return a model's inputs and outputs, how each transforms, and what is known of its symmetries."""
+        return await self._send(calls.metadata(model, version))
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Run a model on arrays; see `Client.infer`."""
+        return await self._send(calls.infer(model, version, inputs, outputs, parameters), timeout_s)
+
+    async def classify(
+        self,
+        model: str,
+        pictures: Picture | Sequence[Picture],
+        top_k: int = 5,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Classification:
+        """Return the most probable classes of pictures; see `Client.classify`."""
+        options = {"top_k": top_k, "runtime": runtime, "priority": priority}
+        exchange = await asyncio.to_thread(calls.classify, model, version, pictures, options)
+        return await self._send(exchange, timeout_s)
+
+    async def check(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        reference: Literal["consensus", "identity", "label"] | None = None,
+        label: int | str | None = None,
+        metrics: Sequence[str] | None = None,
+        outputs: bool | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CheckResult:
+        """Check how a model's answer moves with a picture over a group; see `Client.check`."""
+        options = {
+            "group": group,
+            "elements": elements,
+            "reference": reference,
+            "label": label,
+            "metrics": metrics,
+            "outputs": outputs,
+            "runtime": runtime,
+        }
+        exchange = await asyncio.to_thread(calls.check, model, version, picture, options)
+        return await self._send(exchange, timeout_s)
+
+    async def check_plot(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        reference: Literal["consensus", "identity", "label"] | None = None,
+        label: int | str | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
+        options = {"group": group, "elements": elements, "reference": reference, "label": label, "runtime": runtime}
+        exchange = await asyncio.to_thread(calls.check_plot, model, version, picture, options)
+        return await self._send(exchange, timeout_s)
+
+    async def groups(self) -> list[dict[str, Any]]:
+        """Return every group that a check can run over."""
+        return await self._send(calls.groups())
+
+    async def metrics(self) -> list[dict[str, Any]]:
+        """Return every metric that a check can report."""
+        return await self._send(calls.metrics())
+
+    async def load(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Load a model of the server's repository, or load it anew; returns once it serves."""
+        await self._send(calls.load(model), timeout_s)
+
+    async def unload(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Stop serving a model."""
+        await self._send(calls.unload(model), timeout_s)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _send(self, exchange: Exchange[T], timeout_s: float | None = None) -> T:
+        attempts = Attempts(self._timeout_s if timeout_s is None else timeout_s, self._retries)
+        while True:
+            with transport_errors():
+                response = await self._http.request(
+                    exchange.method,
+                    exchange.path,
+                    content=exchange.body,
+                    headers={**exchange.headers, **attempts.headers()},
+                    timeout=attempts.timeout(),
+                )
+            answer = answer_of(response)
+            pause_s = attempts.pause(answer)
+            if pause_s is None:
+                return exchange.read(answer)
+            await asyncio.sleep(pause_s)

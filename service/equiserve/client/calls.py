@@ -1,0 +1,132 @@
+"""Every call of the server as an `Exchange`: what both clients send and how they read what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import orjson
+
+from equiserve.client.errors import raise_error
+from equiserve.client.exchange import Answer, Exchange
+from equiserve.client.pictures import Picture, as_list, to_base64
+from equiserve.client.results import CheckResult, Classification, ModelState
+from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs
+from equiserve.errors import InternalError
+
+_JSON = {"content-type": "application/json"}
+
+
+def ready() -> Exchange[bool]:
+    """Ask whether the server takes requests."""
+
+    def read(answer: Answer) -> bool:
+        if answer.status not in (200, 503):
+            raise_error(answer)
+        return answer.status == 200
+
+    return Exchange("GET", "/v2/health/ready", read)
+
+
+def models() -> Exchange[list[ModelState]]:
+    """Ask for the repository index."""
+    return Exchange("POST", "/v2/repository/index", _json)
+
+
+def metadata(model: str, version: str) -> Exchange[dict[str, Any]]:
+    """Ask for the v2 metadata of a model."""
+    return Exchange("GET", _model_path(model, version), _json)
+
+
+def groups() -> Exchange[list[dict[str, Any]]]:
+    """Ask for the catalogue of groups."""
+    return Exchange("GET", "/v2/symmetry/groups", lambda answer: _json(answer)["groups"])
+
+
+def metrics() -> Exchange[list[dict[str, Any]]]:
+    """Ask for the catalogue of metrics."""
+    return Exchange("GET", "/v2/symmetry/metrics", lambda answer: _json(answer)["metrics"])
+
+
+def load(model: str) -> Exchange[None]:
+    """Ask to load a model, or to load it anew."""
+    return Exchange("POST", f"/v2/repository/models/{quote(model, safe='')}/load", _nothing)
+
+
+def unload(model: str) -> Exchange[None]:
+    """Ask to stop serving a model."""
+    return Exchange("POST", f"/v2/repository/models/{quote(model, safe='')}/unload", _nothing)
+
+
+def infer(
+    model: str,
+    version: str,
+    inputs: Mapping[str, np.ndarray],
+    outputs: Sequence[str] | None,
+    parameters: Mapping[str, Any] | None,
+) -> Exchange[dict[str, np.ndarray]]:
+    """Ask for an inference, raw arrays both ways."""
+
+    def read(answer: Answer) -> dict[str, np.ndarray]:
+        return decode_outputs(_successful(answer))
+
+    body, header_length = encode_inputs(inputs, outputs, parameters or {})
+    headers = {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length)}
+    return Exchange("POST", f"{_model_path(model, version)}/infer", read, body, headers)
+
+
+def classify(
+    model: str, version: str, pictures: Picture | Sequence[Picture], options: Mapping[str, Any]
+) -> Exchange[Classification]:
+    """Ask for the classes of pictures."""
+    body = {"images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
+    return Exchange("POST", f"{_model_path(model, version)}/classify", _json, orjson.dumps(body), _JSON)
+
+
+def check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[CheckResult]:
+    """Ask for the report of an equivariance check."""
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, _check_body(picture, options), _JSON)
+
+
+def check_plot(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[str]:
+    """Ask for the plot of an equivariance check, as an SVG document."""
+    return Exchange(
+        "POST",
+        f"{_model_path(model, version)}/equivariance",
+        lambda answer: _successful(answer).body.decode(),
+        _check_body(picture, options),
+        {**_JSON, "accept": "image/svg+xml"},
+    )
+
+
+def _check_body(picture: Picture, options: Mapping[str, Any]) -> bytes:
+    body = {"image": to_base64(picture), **_given(options)}
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _model_path(model: str, version: str) -> str:
+    path = f"/v2/models/{quote(model, safe='')}"
+    return f"{path}/versions/{quote(version, safe='')}" if version else path
+
+
+def _successful(answer: Answer) -> Answer:
+    if answer.status != 200:
+        raise_error(answer)
+    return answer
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return orjson.loads(_successful(answer).body)
+    except orjson.JSONDecodeError as error:
+        raise InternalError(f"the answer is no JSON: {error}", code="malformed_answer") from None
+
+
+def _nothing(answer: Answer) -> None:
+    _successful(answer)

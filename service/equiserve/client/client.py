@@ -1,0 +1,216 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import httpx
+import numpy as np
+
+from equiserve.client import calls
+from equiserve.client.attempts import Attempts
+from equiserve.client.connection import answer_of, connection_options
+from equiserve.client.errors import transport_errors
+from equiserve.client.exchange import Exchange
+from equiserve.client.pictures import Picture
+from equiserve.client.results import CheckResult, Classification, ModelState
+from equiserve.errors import DeadlineExceeded, Unavailable
+
+T = TypeVar("T")
+
+
+class Client:
+    """A client of one server over HTTP; threads may share it.
+
+    Every method raises the error that the server raised, as the same class of `equiserve.errors` with the same code
+    and field; `DeadlineExceeded` (code `client_timeout`) where no answer came in time and `Unavailable` (code
+    `unreachable`) where none came at all.
+
+    Args:
+        url: `http://host:port`, or just `host:port`.
+        token: The server's bearer token.
+        timeout_s: Deadline of each call in seconds, which the server is told; None = none.
+        retries: How often a call that the server refused with 429 or 503 and a `Retry-After` is sent again, within its
+            deadline. Nothing else is ever repeated.
+        transport: Another way to the server than a socket, e.g. one of httpx's for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout_s: float | None = 60.0,
+        retries: int = 0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(**connection_options(url, token), transport=transport)
+        self._timeout_s = timeout_s
+        self._retries = retries
+
+    def ready(self) -> bool:
+        """Return whether the server takes requests; False where nobody answers."""
+        try:
+            return self._send(calls.ready())
+        except (Unavailable, DeadlineExceeded):
+            return False
+
+    def models(self) -> list[ModelState]:
+        """Return every model version of the repository with its state."""
+        return self._send(calls.models())
+
+    def metadata(self, model: str, version: str = "") -> dict[str, Any]:
+        """Return a model's inputs and outputs, how each transforms, and what is known of its symmetries."""
+        return self._send(calls.metadata(model, version))
+
+    def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: Sequence[str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Run a model on arrays, which travel raw both ways.
+
+        Args:
+            model: Its name.
+            inputs: Arrays by name, batch first, in the model's dtypes; bytes or str arrays for BYTES.
+            outputs: Names of the outputs wanted; None = all.
+            parameters: `priority`, `timeout` (microseconds in the queue), `runtime`.
+            version: The newest by default.
+            timeout_s: Deadline of this call; None = the client's.
+
+        Returns:
+            Outputs by name; BYTES as object arrays of bytes.
+        """
+        return self._send(calls.infer(model, version, inputs, outputs, parameters), timeout_s)
+
+    def classify(
+        self,
+        model: str,
+        pictures: Picture | Sequence[Picture],
+        top_k: int = 5,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Classification:
+        """Return the `top_k` most probable classes of one picture or of several.
+
+        A picture is a PNG, JPEG or WebP file (bytes or Path), or uint8 pixels [H, W] or [C, H, W]. Priority 1 is the
+        most urgent.
+        """
+        options = {"top_k": top_k, "runtime": runtime, "priority": priority}
+        return self._send(calls.classify(model, version, pictures, options), timeout_s)
+
+    def check(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        reference: Literal["consensus", "identity", "label"] | None = None,
+        label: int | str | None = None,
+        metrics: Sequence[str] | None = None,
+        outputs: bool | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CheckResult:
+        """Check how a model's answer moves with a picture over a group.
+
+        Args:
+            model: Its name.
+            picture: As in `classify`.
+            group: A group of the model's manifest or of `groups()`, with its parameters; the first symmetry that the
+                model declares by default.
+            elements: How many elements, spread over the group, or which; all of a finite group by default.
+            reference: What answers are compared with: the orbit's consensus (default), the answer to the picture as
+                it came (`identity`), or the right class (`label`).
+            label: The right class, by index or name.
+            metrics: Some of `metrics()`; all by default.
+            outputs: Whether the report carries the raw output for each element.
+            version: The newest by default.
+            runtime: `onnx` or `torchscript`; the model's first by default.
+            timeout_s: Deadline of this call; what was checked until then is reported.
+        """
+        options = {
+            "group": group,
+            "elements": elements,
+            "reference": reference,
+            "label": label,
+            "metrics": metrics,
+            "outputs": outputs,
+            "runtime": runtime,
+        }
+        return self._send(calls.check(model, version, picture, options), timeout_s)
+
+    def check_plot(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        reference: Literal["consensus", "identity", "label"] | None = None,
+        label: int | str | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
+        options = {"group": group, "elements": elements, "reference": reference, "label": label, "runtime": runtime}
+        return self._send(calls.check_plot(model, version, picture, options), timeout_s)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return every group that a check can run over."""
+        return self._send(calls.groups())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return every metric that a check can report."""
+        return self._send(calls.metrics())
+
+    def load(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Load a model of the server's repository, or load it anew; returns once it serves."""
+        self._send(calls.load(model), timeout_s)
+
+    def unload(self, model: str, *, timeout_s: float | None = None) -> None:
+        """Stop serving a model."""
+        self._send(calls.unload(model), timeout_s)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, exchange: Exchange[T], timeout_s: float | None = None) -> T:
+        attempts = Attempts(self._timeout_s if timeout_s is None else timeout_s, self._retries)
+        while True:
+            with transport_errors():
+                response = self._http.request(
+                    exchange.method,
+                    exchange.path,
+                    content=exchange.body,
+                    headers={**exchange.headers, **attempts.headers()},
+                    timeout=attempts.timeout(),
+                )
+            answer = answer_of(response)
+            pause_s = attempts.pause(answer)
+            if pause_s is None:
+                return exchange.read(answer)
+            time.sleep(pause_s)

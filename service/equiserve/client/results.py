@@ -1,0 +1,92 @@
+"""What the server's JSON answers hold, for type checkers; at run time these are plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+
+class ModelState(TypedDict):
+    """One model version of the repository."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
+
+
+class Prediction(TypedDict):
+    """One class for one picture; no probability where the model's output was not finite."""
+
+    label: str
+    index: int
+    probability: float | None
+
+
+class Classification(TypedDict):
+    """For each picture its most probable classes, best first, and [H, W] before it was resized or padded."""
+
+    model: str
+    version: str
+    runtime: str
+    predictions: list[list[Prediction]]
+    resized_from: list[list[int] | None]
+    guarantee: str | None
+
+
+class Verdict(TypedDict):
+    """What to conclude from a check, why, and what to do next."""
+
+    status: str
+    reason: str
+    next_step: str | None
+
+
+class Coverage(TypedDict):
+    """Elements of the group that were checked, of those planned; `exact` ones permute pixels."""
+
+    checked: int
+    planned: int
+    exact: int
+
+
+class ElementColumns(TypedDict, total=False):
+    """A list a column, an entry an element, the identity first; `output` only where it was asked for."""
+
+    element: list[Any]
+    exact: list[bool]
+    label: list[str | None]
+    probability: list[float | None]
+    margin: list[float | None]
+    agrees: list[bool]
+    relative_error: list[float | None]
+    output: list[list[float | None]]
+
+
+class CheckResult(TypedDict):
+    """The report of an equivariance check; `statement` says it in a sentence.
+
+    What needs at least one checked element is None where the deadline passed before.
+    """
+
+    statement: str
+    verdict: Verdict
+    id: str
+    model: str
+    version: str
+    runtime: str
+    file_digest: str
+    group: dict[str, Any]
+    level: str
+    declared: dict[str, Any] | None
+    coverage: Coverage
+    reference: dict[str, Any] | None
+    summary: dict[Literal["exact", "resampled", "all"], dict[str, float | None] | None] | None
+    worst: dict[str, Any] | None
+    bitwise_identical: dict[Literal["identical", "of"], int]
+    noise_floor: dict[str, Any]
+    controls: dict[str, Any] | None
+    symmetrized_prediction: dict[str, Any] | None
+    elements: ElementColumns | None
+    resized_from: list[int] | None
+    cost: dict[str, float]
+    provenance: dict[str, Any]

@@ -1,0 +1,298 @@
+"""The one object that both edges call. An edge decodes, calls the data plane, encodes, maps errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from equiserve import __version__, description
+from equiserve.artifact.datatypes import NUMPY_OF, datatype_of
+from equiserve.checks import CheckReport, CheckRequest, run_check
+from equiserve.engine import Admission, ComputePool, RequestContext, ServedModel
+from equiserve.engine.core import DEFAULT_PRIORITY
+from equiserve.errors import InvalidRequest, NotFound, Unavailable, Unsupported
+from equiserve.repository import Repository
+from equiserve.settings import Settings
+from equiserve.symmetry import group_catalogue, metric_catalogue
+from equiserve.tasks.classify import Classification, ClassifyRequest, classify
+
+T = TypeVar("T")
+
+#: Extensions of the Open Inference Protocol that this server speaks.
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "model_repository(unload_dependents)",
+    "parameters",
+    "schedule_policy",
+    "statistics",
+)
+
+
+@dataclass(slots=True)
+class InferRequest:
+    """A decoded v2 inference request.
+
+    Attributes:
+        model: Name of the model.
+        version: Its version; empty = the newest that is loaded.
+        id: The caller's id, echoed.
+        inputs: Named arrays; object arrays of bytes for BYTES.
+        outputs: Names of the outputs wanted; None = all.
+        parameters: `priority`, `timeout` (microseconds in the queue), `runtime`, and whatever else came.
+    """
+
+    model: str
+    version: str = ""
+    id: str = ""
+    inputs: dict[str, np.ndarray] = field(default_factory=dict)
+    outputs: tuple[str, ...] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class InferResponse:
+    """Outputs by name, in the model's order, and which model and runtime gave them."""
+
+    model: ServedModel
+    id: str
+    outputs: dict[str, np.ndarray]
+
+
+class DataPlane:
+    """What the server can do, for both edges.
+
+    Args:
+        repository: The model versions.
+        admission: Who may do what, and how much at a time.
+        compute: Threads for what would hold up the event loop.
+        settings: The limits of pictures and orbits.
+    """
+
+    def __init__(self, repository: Repository, admission: Admission, compute: ComputePool, settings: Settings) -> None:
+        self.repository = repository
+        self.admission = admission
+        self.compute = compute
+        self.settings = settings
+
+    # ---------------------------------------------------------------- health and metadata
+
+    def ready(self) -> bool:
+        """Return whether requests should be sent here."""
+        return self.repository.loaded_once and not self.admission.draining
+
+    async def model_ready(self, name: str, version: str = "") -> bool:
+        """Return whether a model version takes requests; raises NotFound for an unknown one."""
+        try:
+            await self.repository.get(name, version)
+        except Unavailable:
+            return False
+        return not self.admission.draining
+
+    def server_metadata(self) -> dict[str, Any]:
+        """Return the v2 server metadata."""
+        return {"name": "equiserve", "version": __version__, "extensions": list(EXTENSIONS)}
+
+    async def model_metadata(self, name: str, version: str = "") -> dict[str, Any]:
+        """Return the v2 metadata of a model; raises NotFound."""
+        return description.metadata(await self.repository.get(name, version), self.repository.versions(name))
+
+    async def model_config(self, name: str, version: str = "") -> dict[str, Any]:
+        """Return the configuration of a model in the model_configuration extension's terms; raises NotFound."""
+        return description.configuration(await self.repository.get(name, version))
+
+    def model_statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
+        """Return the v2 statistics of one model, one version, or all; raises NotFound for an unknown one."""
+        if name:
+            versions = self.repository.versions(name)
+            if version and version not in versions:
+                raise NotFound(
+                    f"model {name!r} has no version {version!r}: loaded are {versions}",
+                    code="unknown_version",
+                    field="version",
+                )
+        chosen = [
+            model for model in self.repository.models() if name in ("", model.name) and version in ("", model.version)
+        ]
+        return {"model_stats": [description.statistics(model) for model in chosen]}
+
+    def group_catalogue(self) -> list[dict[str, Any]]:
+        """Return every group that a check can run over."""
+        return group_catalogue()
+
+    def metric_catalogue(self) -> list[dict[str, Any]]:
+        """Return every metric that a check can report."""
+        return metric_catalogue()
+
+    # ---------------------------------------------------------------- the repository
+
+    def repository_index(self, *, ready_only: bool = False) -> list[dict[str, Any]]:
+        """Return the v2 repository index."""
+        return self.repository.index(ready_only=ready_only)
+
+    async def load_model(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """Load a model from the repository folder, or load it anew; see `Repository.load`."""
+        if parameters:
+            raise Unsupported(
+                f"parameters {sorted(parameters)}: models are loaded from the repository folder as they lie there",
+                code="unsupported_parameter",
+                field="parameters",
+            )
+        await self.repository.load(name)
+
+    async def unload_model(self, name: str) -> None:
+        """Stop serving a model; see `Repository.unload`."""
+        await self.repository.unload(name)
+
+    # ---------------------------------------------------------------- running models
+
+    async def infer(self, request: InferRequest, context: RequestContext) -> InferResponse:
+        """Run one v2 inference request.
+
+        Raises:
+            NotFound: Unknown model, version or runtime.
+            InvalidRequest: Names, datatypes or shapes do not fit the model.
+            Overloaded, DeadlineExceeded, Unavailable, InternalError: See `ServedModel.infer`.
+        """
+        parameters = request.parameters
+        model = await self.repository.get(request.model, request.version, _text(parameters, "runtime"))
+        began = time.perf_counter_ns()
+        try:
+            wanted = _wanted(model, request.outputs)
+            arrays = validate(model, request.inputs)
+            priority = _whole(parameters, "priority") or DEFAULT_PRIORITY
+            timeout_us = _whole(parameters, "timeout")
+            results = await model.infer(
+                arrays,
+                priority=priority,
+                deadline=context.deadline,
+                queue_timeout_s=timeout_us * 1e-6 if timeout_us else None,
+            )
+        except BaseException as error:
+            model.statistics.failed(error, time.perf_counter_ns() - began)
+            raise
+        model.statistics.succeeded(time.perf_counter_ns() - began)
+        outputs = {
+            spec.name: array
+            for spec, array in zip(model.runtime.outputs, results, strict=True)
+            if wanted is None or spec.name in wanted
+        }
+        return InferResponse(model, request.id, outputs)
+
+    async def classify(self, request: ClassifyRequest, context: RequestContext) -> Classification:
+        """Classify pictures; see `tasks.classify`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        work = classify(model, request, context, compute=self.compute, max_pixels=self.settings.max_pixels)
+        return await _counted(model, work)
+
+    async def check(self, request: CheckRequest, context: RequestContext) -> CheckReport:
+        """Run an equivariance check; see `checks`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await run_check(
+            model,
+            request,
+            context,
+            compute=self.compute,
+            max_pixels=self.settings.max_pixels,
+            max_orbit=self.settings.max_orbit,
+        )
+
+
+async def _counted(model: ServedModel, work: Awaitable[T]) -> T:
+    began = time.perf_counter_ns()
+    try:
+        result = await work
+    except BaseException as error:
+        model.statistics.failed(error, time.perf_counter_ns() - began)
+        raise
+    model.statistics.succeeded(time.perf_counter_ns() - began)
+    return result
+
+
+def validate(model: ServedModel, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """Return the inputs in the model's order after checking names, datatypes and shapes; raises InvalidRequest."""
+    specs = model.runtime.inputs
+    ordered: list[np.ndarray] = []
+    rows = -1
+    for spec in specs:
+        array = inputs.get(spec.name)
+        if array is None:
+            names = [known.name for known in specs]
+            raise InvalidRequest(
+                f"input {spec.name!r} is missing: got {sorted(inputs)}, expected {names}",
+                code="missing_input",
+                field=f"inputs.{spec.name}",
+            )
+        if array.dtype != NUMPY_OF[spec.datatype]:
+            raise InvalidRequest(
+                f"input {spec.name!r}: datatype is {datatype_of(array)}, expected {spec.datatype}",
+                code="wrong_datatype",
+                field=f"inputs.{spec.name}.datatype",
+            )
+        shape = array.shape
+        if len(shape) != len(spec.shape) or any(
+            want not in (-1, got) for want, got in zip(spec.shape, shape, strict=True)
+        ):
+            raise InvalidRequest(
+                f"input {spec.name!r}: shape is {list(shape)}, expected {list(spec.shape)} (-1: any size)",
+                code="wrong_shape",
+                field=f"inputs.{spec.name}.shape",
+            )
+        if model.batched:
+            if rows == -1:
+                rows = shape[0]
+            if shape[0] != rows or rows == 0:
+                raise InvalidRequest(
+                    f"input {spec.name!r}: {shape[0]} rows, expected {rows or 'at least one'} as in the first input",
+                    code="wrong_shape",
+                    field=f"inputs.{spec.name}.shape",
+                )
+        ordered.append(array)
+    if len(inputs) > len(specs):
+        known = {spec.name for spec in specs}
+        extra = sorted(set(inputs) - known)
+        raise InvalidRequest(
+            f"unknown inputs {extra}: expected {sorted(known)}", code="unknown_input", field=f"inputs.{extra[0]}"
+        )
+    return ordered
+
+
+def _wanted(model: ServedModel, outputs: tuple[str, ...] | None) -> frozenset[str] | None:
+    if not outputs:
+        return None
+    wanted = frozenset(outputs)
+    known = {spec.name for spec in model.runtime.outputs}
+    if not wanted <= known:
+        unknown = sorted(wanted - known)
+        raise InvalidRequest(
+            f"unknown outputs {unknown}: expected some of {sorted(known)}",
+            code="unknown_output",
+            field=f"outputs.{unknown[0]}",
+        )
+    return wanted
+
+
+def _whole(parameters: Mapping[str, Any], name: str) -> int:
+    value = parameters.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidRequest(
+            f"parameter {name!r}: got {value!r}, expected a whole number >= 0",
+            code="invalid_parameter",
+            field=f"parameters.{name}",
+        )
+    return value
+
+
+def _text(parameters: Mapping[str, Any], name: str) -> str | None:
+    value = parameters.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(
+            f"parameter {name!r}: got {value!r}, expected text", code="invalid_parameter", field=f"parameters.{name}"
+        )
+    return value

@@ -1,0 +1,137 @@
+"""Prometheus metrics: Triton's names, so that existing dashboards and autoscaling rules work, and our own beside them.
+
+The hot path only adds to plain integers (`engine.statistics`); everything here runs when `/metrics` is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from equiserve import __version__
+from equiserve.engine import Admission, Scheduler, ServedModel
+from equiserve.engine.statistics import REASONS
+
+_LABELS = ("model", "version")
+_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class EngineCollector(Collector):
+    """Reads the engine's state at scrape time.
+
+    Args:
+        models: Returns the loaded model versions.
+        scheduler: The device.
+        admission: What is under way.
+    """
+
+    def __init__(self, models: Callable[[], list[ServedModel]], scheduler: Scheduler, admission: Admission) -> None:
+        self._models = models
+        self._scheduler = scheduler
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric family."""
+        yield from self._tritons_names()
+        yield from self._our_names()
+
+    def _tritons_names(self) -> Iterator[Metric]:
+        def counter(name: str, text: str, value: Callable[[ServedModel], float]) -> Metric:
+            family = CounterMetricFamily(name, text, labels=_LABELS)
+            for model in self._models():
+                family.add_metric([model.name, model.version], value(model))
+            return _without_total(family)
+
+        yield counter("nv_inference_request_success", "Requests answered", lambda m: m.statistics.success.count)
+        failures = CounterMetricFamily(
+            "nv_inference_request_failure", "Requests not answered, by reason", labels=(*_LABELS, "reason")
+        )
+        for model in self._models():
+            for reason in REASONS:
+                failures.add_metric([model.name, model.version, reason], model.statistics.failures[reason])
+        yield _without_total(failures)
+        yield counter("nv_inference_count", "Rows computed", lambda m: m.statistics.rows)
+        yield counter("nv_inference_exec_count", "Batches computed", lambda m: m.statistics.executions)
+        for stage, text in (
+            ("queue", "Time in the queue"),
+            ("compute_input", "Time assembling batches"),
+            ("compute_infer", "Time in the model"),
+            ("compute_output", "Time with the outputs"),
+        ):
+            yield counter(
+                f"nv_inference_{stage}_duration_us",
+                f"{text}, summed over requests, in microseconds",
+                lambda m, stage=stage: getattr(m.statistics, stage).ns / 1e3,  # type: ignore[misc]
+            )
+        yield counter(
+            "nv_inference_request_duration_us",
+            "Time from validation to answer, summed over requests, in microseconds",
+            lambda m: m.statistics.success.ns / 1e3,
+        )
+        pending = GaugeMetricFamily("nv_inference_pending_request_count", "Requests that wait", labels=_LABELS)
+        for model in self._models():
+            pending.add_metric([model.name, model.version], model.pending_calls)
+        yield pending
+
+    def _our_names(self) -> Iterator[Metric]:
+        info = GaugeMetricFamily("equiserve_info", "The server's version", labels=("version",))
+        info.add_metric([__version__], 1)
+        yield info
+        rows = GaugeMetricFamily("equiserve_pending_rows", "Rows that wait", labels=_LABELS)
+        sizes = HistogramMetricFamily("equiserve_batch_rows", "Rows in a batch, padding included", labels=_LABELS)
+        padded = CounterMetricFamily("equiserve_padded_rows", "Rows that only padded a batch", labels=_LABELS)
+        background = CounterMetricFamily("equiserve_background_rows", "Rows of checks and jobs", labels=_LABELS)
+        per_row = GaugeMetricFamily("equiserve_row_cost_seconds", "Learned seconds a row", labels=_LABELS)
+        fixed = GaugeMetricFamily("equiserve_batch_cost_seconds", "Learned seconds a batch", labels=_LABELS)
+        exact = GaugeMetricFamily(
+            "equiserve_batch_invariant", "1 where company never changes a served answer's bits", labels=_LABELS
+        )
+        for model in self._models():
+            labels = [model.name, model.version]
+            counted = model.statistics
+            rows.add_metric(labels, model.pending_rows)
+            padded.add_metric(labels, counted.padded_rows)
+            background.add_metric(labels, counted.background_rows)
+            per_row.add_metric(labels, model.cost.per_row_s)
+            fixed.add_metric(labels, model.cost.fixed_s)
+            calibration = model.calibration
+            exact.add_metric(labels, calibration.exact_in_batches and model.min_batch >= calibration.stable_batch)
+            buckets = [
+                (str(edge), sum(count for size, count in counted.batch_sizes.items() if size <= edge))
+                for edge in _BUCKETS
+            ]
+            buckets.append(("+Inf", sum(counted.batch_sizes.values())))
+            total = sum(size * count for size, count in counted.batch_sizes.items())
+            sizes.add_metric(labels, buckets, sum_value=total)
+        yield from (rows, sizes, padded, background, per_row, fixed, exact)
+        for name, text, value in (
+            ("equiserve_threads", "CPU threads that models share", self._scheduler.threads),
+            ("equiserve_busy_threads", "CPU threads that compute now", self._scheduler.busy_threads),
+            ("equiserve_inflight_requests", "Requests under way", self._admission.inflight_requests),
+            ("equiserve_inflight_bytes", "Bytes of bodies under way", self._admission.inflight_bytes),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+
+
+def _without_total(family: CounterMetricFamily) -> Metric:
+    """Return the family with its samples named exactly as Triton names them: without the suffix `_total`."""
+    family.samples = [sample._replace(name=family.name) for sample in family.samples]
+    return family
+
+
+def metrics_renderer(
+    models: Callable[[], list[ServedModel]], scheduler: Scheduler, admission: Admission
+) -> Callable[[], bytes]:
+    """Return a function that renders the Prometheus text format."""
+    registry = CollectorRegistry()
+    registry.register(EngineCollector(models, scheduler, admission))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    # The text format's writer adds the suffix to the two comment lines whatever the samples are called.
+    suffix = re.compile(rb"^(# (?:HELP|TYPE) nv_\w+)_total ", re.MULTILINE)
+    return lambda: suffix.sub(rb"\1 ", generate_latest(registry))

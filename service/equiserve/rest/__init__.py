@@ -1,0 +1,1 @@
+"""The REST edge: decodes, calls the data plane, encodes, maps errors."""

@@ -1,0 +1,134 @@
+"""What every HTTP request passes, whatever answers it: admission, its body under bounds, a watch over its client, one
+form of error, a request id on the answer, a line in the log.
+
+Plain ASGI in front of FastAPI: the tensor route is answered here and never reaches FastAPI's router.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from equiserve.dataplane import DataPlane
+from equiserve.engine import RequestContext, RouteGroup
+from equiserve.errors import Cancelled, EquiServeError
+from equiserve.rest.compression import inflate
+from equiserve.rest.errors import MethodNotAllowed, unexpected
+from equiserve.rest.exchange import Exchange
+from equiserve.rest.infer import infer, infer_target
+from equiserve.rest.tensors import Buffer
+
+#: Key of the admitted `RequestContext` in the ASGI scope.
+CONTEXT = "equiserve.context"
+#: Key of the error that FastAPI's handlers answered.
+ERROR = "equiserve.error"
+
+log = logging.getLogger("equiserve.rest")
+
+_OPEN = frozenset({"/metrics", "/docs", "/openapi.json"})
+
+
+class Gate:
+    """The whole REST edge as one ASGI application.
+
+    Args:
+        plane: The data plane.
+        api: Answers every route but the tensor route.
+    """
+
+    def __init__(self, plane: DataPlane, api: ASGIApp) -> None:
+        self._plane = plane
+        self._api = api
+        self._log_all = plane.settings.access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._api(scope, receive, send)
+            return
+        began = time.perf_counter()
+        exchange = Exchange(scope, receive, send)
+        error = await self._answer(exchange)
+        if error is not None and not exchange.started and not isinstance(error, Cancelled):
+            await exchange.refuse(error)
+        if error is not None or self._log_all or exchange.status >= 400:
+            exchange.log(error, time.perf_counter() - began)
+
+    async def _answer(self, exchange: Exchange) -> EquiServeError | None:
+        """Answer a request; return the error of one that was not answered."""
+        admission, watch, scope = self._plane.admission, exchange.watch, exchange.scope
+        context: RequestContext | None = None
+        try:
+            target = infer_target(scope["path"])
+            group = route_group(scope["path"]) if target is None else "inference"
+            context = admission.admit(group, exchange.headers, exchange.announced)
+            exchange.request_id = context.request_id
+            body = await exchange.read_body(admission, context)
+            if "content-encoding" in exchange.headers:
+                body = await self._inflated(body, exchange.headers, context)
+            if target is None:
+                scope[CONTEXT] = context
+                await self._api(scope, _replay(body), exchange.send)
+                answered: EquiServeError | None = scope.get(ERROR)
+                return answered
+            else:
+                if scope["method"] != "POST":
+                    raise MethodNotAllowed(scope["method"], "POST")
+                headers, reply = await infer(self._plane, target, exchange.headers, body, context)
+                await exchange.reply(200, headers, reply)
+        except EquiServeError as error:
+            return error
+        except asyncio.CancelledError:
+            if watch.verdict is None:
+                raise
+            watch.acknowledge()
+            return watch.verdict
+        except Exception:
+            request_id = exchange.identify(admission)
+            log.exception("unexpected error", extra={"request_id": request_id, "path": scope["path"]})
+            return unexpected(request_id)
+        finally:
+            watch.stop()
+            exchange.identify(admission)
+            if context is not None:
+                admission.release(context)
+        return None
+
+    async def _inflated(self, body: Buffer, headers: Mapping[str, str], context: RequestContext) -> Buffer:
+        admission = self._plane.admission
+        plain = await self._plane.compute.run(inflate, body, headers["content-encoding"], admission.max_body_bytes)
+        admission.grow(context, len(plain))
+        return plain
+
+
+def route_group(path: str) -> RouteGroup:
+    """Return the admission group of a path; whatever is not known here needs what metadata needs."""
+    if path.startswith("/v2/health/") or path in _OPEN:
+        return "open"
+    if path.startswith("/v2/repository/models/"):
+        return "admin"
+    if path.startswith("/v2/models/"):
+        if path.endswith("/classify"):
+            return "inference"
+        if path.endswith("/equivariance"):
+            return "check"
+    return "metadata"
+
+
+def _replay(body: Buffer) -> Receive:
+    """Return an ASGI channel that delivers a body that was read, and then nothing more."""
+    message: Message | None = {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    async def receive() -> Message:
+        nonlocal message
+        if message is not None:
+            delivered, message = message, None
+            return delivered
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nobody completes this future")
+
+    return receive

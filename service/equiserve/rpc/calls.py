@@ -1,0 +1,111 @@
+"""What happens around every call, whichever service it is for: admission, errors, the request's id, the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from equiserve.dataplane import DataPlane
+from equiserve.engine import RequestContext, RouteGroup
+from equiserve.engine.admission import REQUEST_ID
+from equiserve.errors import Cancelled, EquiServeError, InternalError, InvalidRequest
+from equiserve.rpc.errors import OUR_FAULTS, details_of, status_of, trailers_of
+
+log = logging.getLogger("equiserve.rpc")
+
+#: A call's bytes and context in, the answer's bytes out.
+Method = Callable[[bytes, RequestContext], Awaitable[bytes]]
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
+    """Return the handler of a unary call.
+
+    The bytes reach `method` as they came: admission must see a request before any of it is decoded, and the tensor
+    route reads and writes its messages without objects.
+
+    Args:
+        plane: The data plane.
+        name: Full name of the method, for the log.
+        group: The route group that admission knows it by.
+        method: The call itself; may raise any EquiServeError.
+    """
+    admission = plane.admission
+    log_all = plane.settings.access_log
+
+    async def handle(raw: bytes, rpc: _Context) -> bytes:
+        began = time.perf_counter()
+        headers = metadata_of(rpc)
+        context: RequestContext | None = None
+        try:
+            context = admission.admit(group, headers, len(raw), timeout_s=rpc.time_remaining())
+            answer = await method(raw, context)
+        except (Exception, asyncio.CancelledError) as error:
+            request_id = admission.request_id(headers) if context is None else context.request_id
+            known = known_error(error, name, request_id)
+            log_call(name, request_id, began, known)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            await rpc.abort(status_of(known), details_of(known), trailers_of(known, request_id))
+        finally:
+            if context is not None:
+                admission.release(context)
+        rpc.set_trailing_metadata(((REQUEST_ID, context.request_id),))
+        if log_all:
+            log_call(name, context.request_id, began)
+        return answer
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def metadata_of(rpc: _Context) -> dict[str, str]:
+    """Return the call's text metadata; names are lower-case on the wire, binary values are left out."""
+    return {key: value for key, value in rpc.invocation_metadata() or () if isinstance(value, str)}
+
+
+def known_error(error: BaseException, name: str, request_id: str) -> EquiServeError:
+    """Return an error that may be shown to the caller; what is unexpected goes to the log and shows nothing of us."""
+    if isinstance(error, EquiServeError):
+        return error
+    if isinstance(error, asyncio.CancelledError):
+        return Cancelled("the client went away, or its deadline passed")
+    log.error("unexpected error", exc_info=error, extra={"request_id": request_id, "method": name})
+    return InternalError(f"internal error; the log has it under request id {request_id}", code="internal")
+
+
+def log_call(name: str, request_id: str, began: float, error: EquiServeError | None = None) -> None:
+    """Write a call's line: a warning for a fault of ours, information otherwise.
+
+    Args:
+        name: Full name of the method.
+        request_id: The call's id.
+        began: `time.perf_counter` at its begin.
+        error: Why it failed; None where it did not.
+    """
+    status = grpc.StatusCode.OK if error is None else status_of(error)
+    extra: dict[str, object] = {
+        "request_id": request_id,
+        "method": name,
+        "status": status.name,
+        "ms": round((time.perf_counter() - began) * 1e3, 3),
+    }
+    if error is not None:
+        extra |= {"code": error.code, "error": error.message}
+    log.log(logging.WARNING if status in OUR_FAULTS else logging.INFO, "request", extra=extra)
+
+
+def parse(message: Any, raw: bytes) -> Any:
+    """Parse a message of class `message`; raises InvalidRequest for bytes that are none."""
+    try:
+        return message.FromString(raw)
+    except DecodeError:
+        raise InvalidRequest(
+            f"got {len(raw)} bytes that are no {message.DESCRIPTOR.full_name}", code="malformed_message"
+        ) from None

@@ -1,0 +1,112 @@
+"""`equiserve.v1.Equivariance`: orbit checks, and which groups and metrics there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict, ParseDict
+
+from equiserve.checks import CheckReport, CheckRequest
+from equiserve.checks.request import ReferenceKind
+from equiserve.dataplane import DataPlane
+from equiserve.engine import RequestContext
+from equiserve.errors import InvalidRequest
+from equiserve.rpc.calls import parse, unary
+from equiserve.rpc.check_response import check_response
+from equiserve.rpc.generated import equivariance_pb2
+from equiserve.rpc.pictures import picture_of
+
+SERVICE = "equiserve.v1.Equivariance"
+FILE = equivariance_pb2.DESCRIPTOR
+
+_REFERENCES: dict[int, ReferenceKind] = {
+    equivariance_pb2.REFERENCE_UNSPECIFIED: "consensus",
+    equivariance_pb2.REFERENCE_CONSENSUS: "consensus",
+    equivariance_pb2.REFERENCE_IDENTITY: "identity",
+    equivariance_pb2.REFERENCE_LABEL: "label",
+}
+
+
+def equivariance_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
+    """Return what a server needs to serve the checks and the catalogues."""
+
+    async def check(raw: bytes, context: RequestContext) -> bytes:
+        message = parse(equivariance_pb2.CheckRequest, raw)
+        report = await plane.check(check_request(message), context)
+        return await plane.compute.run(_serialised, report, message.include_svg)
+
+    async def list_groups(raw: bytes, context: RequestContext) -> bytes:
+        catalogue = {"groups": plane.group_catalogue()}
+        answer: bytes = ParseDict(catalogue, equivariance_pb2.ListGroupsResponse()).SerializeToString()
+        return answer
+
+    async def list_metrics(raw: bytes, context: RequestContext) -> bytes:
+        catalogue = {"metrics": plane.metric_catalogue()}
+        answer: bytes = ParseDict(catalogue, equivariance_pb2.ListMetricsResponse()).SerializeToString()
+        return answer
+
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "Check": unary(plane, f"{SERVICE}/Check", "check", check),
+            "ListGroups": unary(plane, f"{SERVICE}/ListGroups", "metadata", list_groups),
+            "ListMetrics": unary(plane, f"{SERVICE}/ListMetrics", "metadata", list_metrics),
+        },
+    )
+
+
+def check_request(message: equivariance_pb2.CheckRequest) -> CheckRequest:
+    """Turn the message into the check's request; raises InvalidRequest for a field that cannot be read."""
+    if message.reference not in _REFERENCES:
+        raise InvalidRequest(
+            f"reference: got {message.reference}, expected a value of equiserve.v1.Reference", field="reference"
+        )
+    request = CheckRequest(
+        model=message.model,
+        version=message.version,
+        runtime=message.runtime or None,
+        picture=picture_of(message.picture, "picture"),
+        group=_group(message.group) if message.HasField("group") else None,
+        reference=_REFERENCES[message.reference],
+        metrics=list(message.metrics) or None,
+        outputs=message.include_outputs,
+    )
+    selection, label = message.WhichOneof("selection"), message.WhichOneof("label")
+    if selection == "count":
+        request.elements = message.count
+    elif selection == "elements":
+        request.elements = [_element(element, index) for index, element in enumerate(message.elements.elements)]
+    if label is not None:
+        request.label = getattr(message, label)
+    return request
+
+
+def _group(message: Any) -> str | dict[str, Any]:
+    if not message.parameters.fields:
+        name: str = message.name
+        return name
+    return {"name": message.name, **{key: _whole(value) for key, value in MessageToDict(message.parameters).items()}}
+
+
+def _whole(value: Any) -> Any:
+    # A Struct knows one kind of number; parameters of groups are whole ones.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _element(message: Any, index: int) -> dict[str, Any]:
+    kind = message.WhichOneof("kind")
+    if kind == "shift":
+        return {"dy": message.shift.dy, "dx": message.shift.dx}
+    if kind == "rotation":
+        return {"angle_deg": message.rotation.angle_deg, "reflected": message.rotation.reflected}
+    field = f"elements[{index}]"
+    raise InvalidRequest(f"{field}: got neither shift nor rotation, expected one of them", field=field)
+
+
+def _serialised(report: CheckReport, include_svg: bool) -> bytes:
+    response = check_response(report.to_json())
+    if include_svg:
+        response.svg = report.to_svg()
+    answer: bytes = response.SerializeToString()
+    return answer

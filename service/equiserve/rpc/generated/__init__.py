@@ -1,0 +1,1 @@
+"""What `make proto` generates from the .proto files. Not edited by hand."""

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from equiserve_models.shift.vit import ViT
+
+
+@pytest.fixture(scope="session")
+def tiny_network() -> ViT:
+    """A small random anchored network for pictures of 12x12 pixels."""
+    import torch
+
+    from equiserve_models.shift.vit import CONFIGS, ViT
+
+    torch.manual_seed(3)
+    return ViT(dataclasses.replace(CONFIGS["vit28_apa"], size=12, stem=(4, 6), width=12, depth=1)).eval()
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_network: ViT, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version folder of the small network in a model repository, written by the exporter."""
+    from equiserve_models.shift.recipes import RECIPES
+    from equiserve_models.shift.vit import CONFIGS
+    from equiserve_models.shift.zoo import export_recipe
+
+    zoo = tmp_path_factory.mktemp("zoo")
+    state = {"average": tiny_network.state_dict(), "step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0}
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        # torch's own exporter uses a deprecated pytree check.
+        warnings.simplefilter("ignore", FutureWarning)
+        patch.setitem(CONFIGS, "tiny", tiny_network.config)
+        patch.setitem(RECIPES, "tiny", dataclasses.replace(RECIPES["fashion-mnist-vit-apa"], network="tiny"))
+        export_recipe("tiny", state, zoo, 1)
+    return zoo / "tiny" / "1"

@@ -1,0 +1,86 @@
+"""A data plane that does as a test says, behind a real server and real admission."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+
+from equiserve.dataplane import InferRequest
+from equiserve.engine import Admission, ComputePool, RequestContext
+from equiserve.rpc.server import build_server
+from equiserve.settings import Settings
+
+
+class ScriptedPlane:
+    """What `DataPlane` offers, as far as a test needs it; `script` is run in place of the model."""
+
+    def __init__(
+        self,
+        script: Callable[[InferRequest, RequestContext], Awaitable[Any]] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.admission = Admission(
+            token=self.settings.token,
+            admin_token=self.settings.admin_token,
+            max_body_bytes=self.settings.max_body_bytes,
+            max_inflight_requests=self.settings.max_inflight_requests,
+        )
+        self.compute = ComputePool(1)
+        self.loaded: list[str] = []
+        self.answer: Any = None
+        self.asked: list[Any] = []
+        self._script = script
+
+    def ready(self) -> bool:
+        return not self.admission.draining
+
+    def server_metadata(self) -> dict[str, Any]:
+        return {"name": "scripted", "version": "1", "extensions": []}
+
+    async def load_model(self, name: str, parameters: object) -> None:
+        self.loaded.append(name)
+
+    async def infer(self, request: InferRequest, context: RequestContext) -> Any:
+        assert self._script is not None
+        return await self._script(request, context)
+
+    async def classify(self, request: object, context: RequestContext) -> Any:
+        self.asked.append(request)
+        return self.answer
+
+    check = classify
+
+
+class Held:
+    """A script that never answers, and tells what became of the request."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, request: InferRequest, context: RequestContext) -> Any:
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+@asynccontextmanager
+async def served(plane: ScriptedPlane, **channel_options: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """Serve a scripted plane on a free port and connect to it."""
+    server = build_server(plane)  # type: ignore[arg-type]
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", **channel_options) as channel:
+            yield channel
+    finally:
+        await server.stop(None)
+        plane.compute.stop()
