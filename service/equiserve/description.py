@@ -44,6 +44,7 @@ def configuration(model: ServedModel) -> dict[str, Any]:
                 "count": model.manifest.batching.instances,
             }
         ],
+        "parameters": {key: {"string_value": value} for key, value in _properties(model).items()},
         "dynamic_batching": {"max_queue_delay_microseconds": model.manifest.batching.delay_us},
     }
 

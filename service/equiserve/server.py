@@ -27,6 +27,7 @@ from equiserve.observe.logs import configure_logs
 from equiserve.observe.metrics import metrics_renderer
 from equiserve.repository import Repository
 from equiserve.rest.app import build_app
+from equiserve.rest.transport import CoalescingHttp
 from equiserve.rpc.server import build_server
 from equiserve.settings import Settings
 
@@ -93,11 +94,12 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     listener = _listen(settings.host, settings.http_port)
     config = uvicorn.Config(
         build_app(plane, render),
-        http="httptools",
+        http=CoalescingHttp,
         loop="uvloop",
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
@@ -108,9 +110,10 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     rpc, rpc_port = None, None
     if settings.grpc_port >= 0:
         rpc = build_server(plane)
-        rpc_port = rpc.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-        if rpc_port == 0:
-            raise OSError(f"gRPC port {settings.grpc_port} on {settings.host} is taken")
+        try:
+            rpc_port = rpc.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+        except RuntimeError:
+            raise OSError(f"cannot listen on {settings.host}:{settings.grpc_port} for gRPC") from None
         await rpc.start()
 
     loading = asyncio.create_task(plane.repository.load_all(settings.load))

@@ -97,3 +97,21 @@ def test_a_cache_that_cannot_be_written_or_read_is_not_used(tmp_path: Path) -> N
     for path in tmp_path.glob("*.json"):
         path.write_text("{")
     assert broken.get("digest") is None
+
+
+def test_measuring_is_held_back_and_can_be_stopped_before_any_run_of_the_model() -> None:
+    class Stopped(Exception):
+        pass
+
+    runtime = MoodyRuntime({})
+    asked = 0
+
+    def stop_at_the_fifth() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        measure(lambda _: runtime, max_batch=8, threads=1, fixed_threads=1, wait_for_idleness=stop_at_the_fifth)
+    assert asked == 5

@@ -23,7 +23,7 @@ from equiserve.artifact import TensorSpec
 from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.runtimes import Runtime
 
-_FORMAT = 4
+_FORMAT = 5
 #: Server time that a batch costs beside the model: queue, two thread hand-overs, scattering (`make bench` shows it).
 _HANDOVER_S = 100e-6
 #: A call shorter than this runs on one thread.
@@ -115,7 +115,12 @@ def golden_inputs(specs: tuple[TensorSpec, ...], rows: int, *, seed: int = 0) ->
 
 
 def measure(
-    open_with: Callable[[int], Runtime], *, max_batch: int, threads: int, fixed_threads: int | None
+    open_with: Callable[[int], Runtime],
+    *,
+    max_batch: int,
+    threads: int,
+    fixed_threads: int | None,
+    wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
 
@@ -124,29 +129,33 @@ def measure(
         max_batch: The manifest's cap; 0 = no batch axis, nothing to compare.
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
+        wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
+
+    def timed(session: Runtime, inputs: Mapping[str, np.ndarray]) -> float:
+        return _fastest(session, inputs, wait_for_idleness)
+
     runtime = open_with(fixed_threads or 1)
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
         lone = golden_inputs(runtime.inputs, 1)
-        narrow_s = _fastest(runtime, lone)
+        narrow_s = timed(runtime, lone)
         # More threads must pay for the cores they take from the event loop and from other models; waking them for
         # short calls never does.
         if narrow_s > _WORTH_WAKING_S:
             wide = open_with(threads)
-            if _fastest(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
+            if timed(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
                 runtime, chosen = wide, threads
     if max_batch == 0:
-        seconds = _fastest(runtime, golden_inputs(runtime.inputs, 1))
+        seconds = timed(runtime, golden_inputs(runtime.inputs, 1))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    stable, floor, exact = _company(runtime, max_batch)
-    useful, per_row, fixed = _cost(runtime, max_batch)
-    return Calibration(
-        True, stable, floor, exact, max(useful, stable), per_row, fixed, chosen, cpu_name(), runtime.version
-    )
+    useful, per_row, fixed = _cost(runtime, max_batch, timed)
+    # No batch is ever larger than the useful one, so larger ones need not be compared.
+    stable, floor, exact = _company(runtime, useful, wait_for_idleness)
+    return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version)
 
 
-def _company(runtime: Runtime, max_batch: int) -> tuple[int, float, bool]:
+def _company(runtime: Runtime, max_batch: int, wait_for_idleness: Callable[[], None]) -> tuple[int, float, bool]:
     """Compare each row alone with itself in every batch size up to the cap, from the front and from the back."""
     rows = golden_inputs(runtime.inputs, max_batch)
     whole = runtime.run(rows)
@@ -154,6 +163,7 @@ def _company(runtime: Runtime, max_batch: int) -> tuple[int, float, bool]:
     unstable_up_to, floor = 0, 0.0
     for size in range(1, max_batch + 1):
         for start in {0, max_batch - size}:
+            wait_for_idleness()
             part = runtime.run({name: array[start : start + size] for name, array in rows.items()})
             for expected, got, unit in zip(whole, part, scale, strict=True):
                 inside = expected[start : start + size]
@@ -165,10 +175,12 @@ def _company(runtime: Runtime, max_batch: int) -> tuple[int, float, bool]:
     return unstable_up_to + 1, floor, True
 
 
-def _cost(runtime: Runtime, max_batch: int) -> tuple[int, float, float]:
+def _cost(
+    runtime: Runtime, max_batch: int, timed: Callable[[Runtime, Mapping[str, np.ndarray]], float]
+) -> tuple[int, float, float]:
     """Fit a*n + b and return the smallest batch, at least _LEAST_USEFUL, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
-    seconds = [_fastest(runtime, golden_inputs(runtime.inputs, size)) for size in sizes]
+    seconds = [timed(runtime, golden_inputs(runtime.inputs, size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
     per_row, fixed = max(float(per_row), 0.0), max(float(fixed), 0.0)
 
@@ -179,10 +191,14 @@ def _cost(runtime: Runtime, max_batch: int) -> tuple[int, float, float]:
     return min(max(useful, _LEAST_USEFUL), max_batch), per_row, fixed
 
 
-def _fastest(runtime: Runtime, inputs: Mapping[str, np.ndarray], budget_s: float = 0.05) -> float:
+def _fastest(
+    runtime: Runtime, inputs: Mapping[str, np.ndarray], wait_for_idleness: Callable[[], None], budget_s: float = 0.05
+) -> float:
+    wait_for_idleness()
     runtime.run(inputs)
     best, until = float("inf"), time.perf_counter() + budget_s
     for _ in range(50):
+        wait_for_idleness()
         start = time.perf_counter()
         runtime.run(inputs)
         end = time.perf_counter()

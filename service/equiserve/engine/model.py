@@ -101,11 +101,6 @@ class ServedModel:
         """Rows that wait."""
         return self._batcher.queued_rows
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything of it waits or runs."""
-        return bool(self._batcher.queued_calls or self._lane.running)
-
     async def infer(
         self,
         inputs: Sequence[np.ndarray],

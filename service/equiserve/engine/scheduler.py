@@ -65,6 +65,11 @@ class Scheduler:
         self._scheduled = False
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing runs and nothing waits; may be read from any thread."""
+        return self._free == self.threads and not self._waiting
+
+    @property
     def busy_threads(self) -> int:
         """CPU threads that compute now."""
         return self.threads - self._free

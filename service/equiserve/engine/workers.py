@@ -17,48 +17,56 @@ from equiserve.engine.core import Batch, Call
 from equiserve.runtimes import Runtime
 
 Job = tuple[Batch, Runtime, Callable[[Batch], None]]
+_Inbox = SimpleQueue[Job | None]
 
 
 class WorkerPool:
-    """A fixed number of daemon threads fed by one queue; results come back on the event loop.
+    """A fixed number of daemon threads; results come back on the event loop.
+
+    The thread that was busy last works next: its core's caches still hold the model.
 
     Args:
-        size: Number of threads.
+        size: Number of threads; no more batches may run at the same time.
     """
 
     def __init__(self, size: int) -> None:
-        self.size = size
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        self._inboxes: list[_Inbox] = [SimpleQueue() for _ in range(size)]
+        self._idle = list(self._inboxes)
         self._threads = [
-            threading.Thread(target=self._work, name=f"worker-{index}", daemon=True) for index in range(size)
+            threading.Thread(target=self._work, args=(inbox,), name=f"worker-{index}", daemon=True)
+            for index, inbox in enumerate(self._inboxes)
         ]
         for thread in self._threads:
             thread.start()
 
     def submit(self, batch: Batch, runtime: Runtime, done: Callable[[Batch], None]) -> None:
         """Run a batch; `done(batch)` is called on the event loop with its outputs or its error set."""
-        self._jobs.put((batch, runtime, done))
+        self._idle.pop().put((batch, runtime, done))
 
     def stop(self, timeout_s: float) -> None:
         """Let running batches end and join the threads."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        for inbox in self._inboxes:
+            inbox.put(None)
         until = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _work(self) -> None:
-        get, back = self._jobs.get, self._loop.call_soon_threadsafe
+    def _work(self, inbox: _Inbox) -> None:
+        get, back = inbox.get, self._loop.call_soon_threadsafe
         while (job := get()) is not None:
             batch, runtime, done = job
             run_batch(batch, runtime)
             try:
-                back(done, batch)
+                back(self._returned, inbox, batch, done)
             except RuntimeError:  # the loop is closed: nobody waits any more
                 return
             # Nothing of the last request may live on while the thread waits for the next one.
             del job, batch, runtime, done
+
+    def _returned(self, inbox: _Inbox, batch: Batch, done: Callable[[Batch], None]) -> None:
+        self._idle.append(inbox)
+        done(batch)
 
 
 def run_batch(batch: Batch, runtime: Runtime) -> None:

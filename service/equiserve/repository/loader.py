@@ -6,6 +6,7 @@ Also measures a model that no cache knows yet (`engine/calibration.py`).
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class Loader:
         _prove(runtime, path)
         return Opened(manifest, runtime, calibration, digest)
 
-    def measure(self, served: ServedModel) -> tuple[Calibration, Runtime]:
+    def measure(self, served: ServedModel, wait_for_idleness: Callable[[], None]) -> tuple[Calibration, Runtime]:
         """Measure a served model, keep the result, and return it with the session of the chosen thread count.
 
         Raises:
@@ -108,6 +109,7 @@ class Loader:
                 max_batch=manifest.batching.max_batch,
                 threads=self._threads,
                 fixed_threads=self._threads_of(manifest),
+                wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Repository:
         self._loading: set[str] = set()
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        self._closed = False
+        self._measurer = ThreadPoolExecutor(1, thread_name_prefix="calibration")
         self._measuring: set[asyncio.Task[None]] = set()
 
     # ---------------------------------------------------------------- what is there
@@ -176,11 +179,13 @@ class Repository:
 
     def close(self) -> None:
         """Fail what waits and stop loading."""
+        self._closed = True
         for task in self._measuring:
             task.cancel()
         for model in self.models():
             model.retire()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._thread, self._measurer):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _reindex(self, name: str) -> None:
         """Rebuild the one-look-up table of the hot path."""
@@ -237,10 +242,9 @@ class Repository:
         return served
 
     async def _measure_when_idle(self, served: ServedModel) -> None:
-        while self._loading or any(model.busy for model in self.models()):  # noqa: ASYNC110 - idleness has no event
-            await asyncio.sleep(0.2)
+        measure = partial(self._loader.measure, served, self._wait_for_idleness)
         try:
-            calibration, runtime = await self._in_loader(self._loader.measure, served)
+            calibration, runtime = await asyncio.get_running_loop().run_in_executor(self._measurer, measure)
         except EquiServeError as error:
             log.error("calibration failed", extra={"model": served.name, "error": error.message})
             return
@@ -257,6 +261,13 @@ class Repository:
                 "batch_ms": round(calibration.fixed_s * 1e3, 4),
             },
         )
+
+    def _wait_for_idleness(self) -> None:
+        """Hold the measuring thread back while requests run or models are loaded; raises when the server stops."""
+        while not self._closed and (self._loading or not self.scheduler.idle):
+            time.sleep(0.02)
+        if self._closed:
+            raise Unavailable("the server is stopping", code="stopping")
 
     async def _in_loader(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))

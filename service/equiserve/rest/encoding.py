@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from equiserve.dataplane import InferResponse
-from equiserve.tasks.ranking import rank_classes
 from equiserve.rest.tensors import to_json, to_raw
+from equiserve.tasks.ranking import rank_classes
 
 #: Names the length of the JSON part of a body that carries raw tensors, both ways.
 HEADER_LENGTH = "inference-header-content-length"

@@ -147,4 +147,11 @@ class Exchange:
         }
         if error is not None:
             extra |= {"code": error.code, "error": error.message}
-        log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra=extra)
+        log.log(_level(status, self.scope["path"]), "request", extra=extra)
+
+
+def _level(status: int, path: str) -> int:
+    if status < 500:
+        return logging.INFO
+    # A probe that is told "not yet" is no fault.
+    return logging.DEBUG if path.startswith("/v2/health/") else logging.WARNING

@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
-from equiserve.engine.admission import REQUEST_ID
 from equiserve.errors import Cancelled, EquiServeError, InternalError, InvalidRequest
 from equiserve.rpc.errors import OUR_FAULTS, details_of, status_of, trailers_of
 
@@ -27,6 +26,8 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 
 def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Return the handler of a unary call.
+
+    The request's id goes back with errors only: trailing metadata on every answer cost 5 % of a small call.
 
     The bytes reach `method` as they came: admission must see a request before any of it is decoded, and the tensor
     route reads and writes its messages without objects.
@@ -57,7 +58,6 @@ def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grp
         finally:
             if context is not None:
                 admission.release(context)
-        rpc.set_trailing_metadata(((REQUEST_ID, context.request_id),))
         if log_all:
             log_call(name, context.request_id, began)
         return answer
