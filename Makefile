@@ -56,7 +56,7 @@ $(VENV)/.lint: pyproject.toml constraints-cpu.txt | $(VENV)/.test
 
 .PHONY: serve
 serve: $(VENV)/.serve ## serve models/zoo on 8000 (HTTP) and 8001 (gRPC)
-	@exec $(BIN)/equiserve serve --models $(ZOO) --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) --log-format text
+	@exec $(BIN)/equiserve serve --models $(ZOO) --http-port $(HTTP_PORT) --grpc-port $(GRPC_PORT) --log-format text --drain-s 0
 
 .PHONY: test
 test: $(VENV)/.test .venv-kserve/.stamp ## run the test suite

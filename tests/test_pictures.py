@@ -68,6 +68,18 @@ def test_probe_reads_size_and_format_from_the_header_alone(kind):
     assert tuple(probe(file[:begin], max_pixels=PLENTY)) == (14, 10, kind)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_every_kind_of_jpeg_header_tells_its_size(options):
+    thumbnail = file_of(Image.new("RGB", (16, 9)), "JPEG")
+    exif = Image.Exif()
+    exif[0x0110] = thumbnail.decode("latin-1")  # a whole JPEG within a segment of another
+    file = file_of(Image.new("RGB", (300, 70)), "JPEG", exif=exif, comment=b"\xff\xc0" * 9, **options)
+    filled = file[:2] + b"\xff\xff" + file[2:]
+    for variant in (file, filled):
+        assert probe(variant, max_pixels=PLENTY)[:2] == (300, 70)
+        assert decoded(variant).shape == (3, 70, 300)
+
+
 @pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0"}])
 def test_every_kind_of_webp_header_tells_its_size(options):
     file = file_of(Image.new("RGB", (300, 7)), "WEBP", **options)
@@ -82,6 +94,22 @@ def test_a_decompression_bomb_is_refused_by_its_header():
     webp[24:30] = b"\xff\x3f\0\xff\x3f\0"  # a canvas of 16384 x 16384
     with pytest.raises(TooLarge, match="16384 x 16384"):
         decoded(bytes(webp))
+
+
+def test_a_second_header_does_not_get_past_the_limit_of_pixels():
+    small, bomb = png_header(4, 4), png_header(50_000, 60_000)
+    end_of_header = 8 + 25
+    smuggled = small[:end_of_header] + bomb[8:]
+    assert probe(smuggled, max_pixels=PLENTY)[:2] == (4, 4)
+    with pytest.raises(InvalidRequest, match="headers differ in size") as caught:
+        decoded(smuggled)
+    assert caught.value.code == "broken_picture"
+
+
+def test_of_a_photograph_with_previews_the_first_picture_is_taken():
+    preview = Image.fromarray(COLOURS[:4, :4])
+    photograph = file_of(Image.fromarray(COLOURS), "MPO", save_all=True, append_images=[preview])
+    assert decoded(photograph).shape == (3, 10, 14)
 
 
 @pytest.mark.parametrize(

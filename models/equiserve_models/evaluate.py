@@ -6,12 +6,14 @@ Scores the ONNX file through ONNX Runtime, notes the figures in ``model.yaml`` a
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from equiserve.artifact import Symmetry, read_manifest, write_manifest
+from equiserve.errors import EquiServeError
 from equiserve_models.data import datasets
 from equiserve_models.export import ZOO, onnx_runner
 from equiserve_models.shift.card import write_card
@@ -92,4 +94,7 @@ def _rounded(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 
 from equiserve.artifact import ExportCheck
-from equiserve.errors import InternalError, NotFound
+from equiserve.errors import EquiServeError, InternalError, NotFound
 from equiserve_models.shift.recipes import RECIPES
 from equiserve_models.training import checkpoint
 
@@ -178,4 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)

@@ -7,12 +7,14 @@ import dataclasses
 import json
 import math
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from equiserve.errors import EquiServeError
 from equiserve_models.data import datasets
 from equiserve_models.shift.evaluation import circular_shift_scores
 from equiserve_models.shift.recipes import RECIPES
@@ -31,8 +33,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--fresh", action="store_true", help="forget the checkpoint instead of resuming")
     options = parser.parse_args(arguments)
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     recipe = RECIPES[options.recipe]
     if options.epochs is not None:
         recipe = dataclasses.replace(recipe, plan=dataclasses.replace(recipe.plan, epochs=options.epochs))
@@ -55,4 +55,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Settings of the process, not of whoever calls main: the second one changes all arithmetic from here on.
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)

@@ -110,10 +110,13 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     rpc, rpc_port = None, None
     if settings.grpc_port >= 0:
         rpc = build_server(plane)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
-            rpc_port = rpc.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
+            rpc_port = rpc.add_insecure_port(f"{host}:{settings.grpc_port}")
         except RuntimeError:
-            raise OSError(f"cannot listen on {settings.host}:{settings.grpc_port} for gRPC") from None
+            raise OSError(
+                f"cannot listen on {host}:{settings.grpc_port} for gRPC: taken? choose another with --grpc-port"
+            ) from None
         await rpc.start()
 
     loading = asyncio.create_task(plane.repository.load_all(settings.load))
@@ -123,8 +126,9 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         if loading.done():
             loading.result()
             http_port = int(listener.getsockname()[1])
-            log.info(
-                "ready",
+            log.log(
+                logging.INFO if plane.ready() else logging.ERROR,
+                "ready" if plane.ready() else "not ready: what was to be served did not load",
                 extra={
                     "host": settings.host,
                     "http_port": http_port,
@@ -134,7 +138,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
                     "seconds": round(time.perf_counter() - began, 3),
                 },
             )
-            if announce is not None:
+            if announce is not None and plane.ready():
                 announce(settings.host, http_port, rpc_port)
             await asyncio.wait({stopping, rest_task}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -142,7 +146,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         stopping.cancel()
         plane.admission.draining = True
         if settings.drain_s and stop.is_set():
-            log.info("draining", extra={"seconds": settings.drain_s})
+            log.info("draining; a second signal shortens it", extra={"seconds": settings.drain_s})
             stop.clear()
             with contextlib.suppress(TimeoutError):
                 # A second signal shortens the drain.

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    YamlConfigSettingsSource,
-)
+import yaml
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from equiserve.errors import InvalidRequest, NotFound
 
 
 class Settings(BaseSettings):
@@ -20,7 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EQUISERVE_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     models: Path = Field(default=Path("models/zoo"), description="the folder of model folders")
-    load: list[str] | None = Field(default=None, description="models to load at start; all of them by default")
+    load: list[str] | None = Field(default=None, description="a model to load at start; all of them by default")
     config_file: Path | None = Field(default=None, description="a YAML file with these same keys")
 
     host: str = "127.0.0.1"
@@ -43,12 +41,23 @@ class Settings(BaseSettings):
     grace_s: float = Field(default=30.0, ge=0, description="for requests under way, after that")
 
     admin: bool = Field(default=True, description="whether models may be loaded and unloaded at run time")
-    token: SecretStr | None = Field(default=None, description="bearer token that every request must carry")
-    admin_token: SecretStr | None = Field(default=None, description="bearer token for loading and unloading models")
+    # An empty secret is a mistake of whoever deploys, and no request could ever match it.
+    token: SecretStr | None = Field(
+        default=None, min_length=1, description="bearer token that every request must carry"
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, min_length=1, description="bearer token for loading and unloading models"
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     access_log: bool = Field(default=False, description="log a line for every request, not only for failures")
+
+    @field_validator("load", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        """Take `a,b` for two names: the environment has no lists."""
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
 
     @classmethod
     def settings_customise_sources(
@@ -63,5 +72,30 @@ class Settings(BaseSettings):
         sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
         file: Any = init_settings().get("config_file") or env_settings().get("config_file")
         if file:
-            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=Path(file)))
+            sources.append(InitSettingsSource(settings_cls, init_kwargs=_read(Path(file))))
         return tuple(sources)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return the settings of a YAML file.
+
+    Raises:
+        NotFound: It cannot be opened; to serve on with the defaults would serve without the token that it holds.
+        InvalidRequest: It is no YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(file.read_bytes())
+    except OSError as error:
+        raise NotFound(f"config_file: cannot read {file}: {error.strerror}", field="config_file") from None
+    except (yaml.YAMLError, ValueError) as error:
+        # PyYAML's own text spans lines and quotes the file, where secrets may lie.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InvalidRequest(f"config_file: {file} is no YAML{where}", field="config_file") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InvalidRequest(
+            f"config_file: {file} is no mapping, expected lines of `setting: value`", field="config_file"
+        )
+    return content

@@ -55,6 +55,22 @@ def test_a_model_whose_bits_change_in_large_batches_only_has_a_floor() -> None:
     assert words.startswith("floor")
 
 
+def test_a_model_that_never_has_company_is_exact() -> None:
+    assert calibrate(MoodyRuntime({}), max_batch=1) == (1, 0.0, True, "exact")
+
+
+def test_a_model_of_text_that_rolls_dice_has_a_floor_and_no_distance() -> None:
+    class Dice(DoublingRuntime):
+        calls = 0
+
+        def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
+            self.calls += 1
+            return [np.full((len(inputs["x"]), 1), b"%d" % self.calls, object)]
+
+    stable, floor, exact, _ = calibrate(Dice())
+    assert (stable, floor, exact) == (1, 1.0, False)
+
+
 def test_what_was_not_measured_is_not_claimed() -> None:
     assert unmeasured(DoublingRuntime(), 8).batch_invariance == "not measured yet"
     assert not unmeasured(DoublingRuntime(), 8).exact_in_batches

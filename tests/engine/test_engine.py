@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import pytest_asyncio
+from engine_calls import Build, row, started
 from fake_runtime import DoublingRuntime, doubling_manifest
 
 from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.calibration import unmeasured
 from equiserve.errors import DeadlineExceeded, InternalError, Overloaded, Unavailable
-
-Build = Callable[..., ServedModel]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(threads=1)
-    yield scheduler
-    scheduler.stop(timeout_s=5)
-
-
-@pytest.fixture
-def build(scheduler: Scheduler) -> Build:
-    def make(
-        runtime: DoublingRuntime, *, max_batch: int = 4, max_queued_rows: int = 64, **known: object
-    ) -> ServedModel:
-        calibration = replace(unmeasured(runtime, max(max_batch, 1)), stable_batch=1, **known)
-        return ServedModel(
-            doubling_manifest(max_batch, batch_invariance="exact"),
-            "1",
-            runtime,
-            calibration,
-            scheduler,
-            file_digest="0" * 64,
-            max_queued_rows=max_queued_rows,
-        )
-
-    return make
-
-
-def row(value: float, rows: int = 1, width: int = 3) -> list[np.ndarray]:
-    return [np.full((rows, width), value, np.float32)]
-
-
-async def started(*calls: Awaitable[object]) -> list[asyncio.Task[object]]:
-    """Start calls in order and let each reach the queue."""
-    tasks = []
-    for call in calls:
-        tasks.append(asyncio.ensure_future(call))
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.01)
-    return tasks
 
 
 async def test_every_caller_gets_its_own_rows_back_from_shared_batches(build: Build) -> None:

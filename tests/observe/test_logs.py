@@ -90,3 +90,11 @@ def test_an_exception_comes_with_its_traceback_in_both_forms() -> None:
     assert "ValueError: the cause" in json.loads(JsonFormatter().format(entry))["exception"]
     text = TextFormatter().format(entry)
     assert "failed  request_id=seven\nTraceback" in text
+
+
+def test_a_line_of_text_stays_one_line_whatever_a_caller_put_into_the_path() -> None:
+    record = logging.makeLogRecord({"msg": "request", "levelname": "INFO", "path": "/v2\n12:00:00 info    all is well"})
+    record.error = "\x1b[2Jgone"
+    line = TextFormatter().format(record)
+    assert line.isprintable()
+    assert "path=/v2\\n12:00:00" in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from equiserve.dataplane import DataPlane, InferRequest
-from equiserve.engine import RequestContext
+from equiserve.engine import Admission, RequestContext, Scheduler, ServedModel
+from equiserve.engine.calibration import unmeasured
 from equiserve.errors import InvalidRequest
 from equiserve.observe.metrics import metrics_renderer
 from equiserve.server import build_plane
 from equiserve.settings import Settings
+from fake_runtime import DoublingRuntime, doubling_manifest
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -93,12 +96,13 @@ async def test_counts_are_those_of_the_requests_that_were_sent(
     assert seen[key("nv_inference_request_failure", reason="REJECTED")] == 0
     assert seen[key("nv_inference_count")] == 6
     assert seen[key("nv_inference_exec_count")] == 3
-    assert seen[key("equiserve_batch_rows_count")] == 3
-    padded = seen[key("equiserve_padded_rows_total")]
-    assert seen[key("equiserve_batch_rows_sum")] == 6 + padded
-    assert seen[key("equiserve_batch_rows_bucket", le="+Inf")] == 3
+    assert seen[key("equiserve_batch_rows_count", runtime="onnx")] == 3
+    padded = seen[key("equiserve_padded_rows_total", runtime="onnx")]
+    assert seen[key("equiserve_batch_rows_sum", runtime="onnx")] == 6 + padded
+    assert seen[key("equiserve_batch_rows_bucket", runtime="onnx", le="+Inf")] == 3
     assert seen[key("nv_inference_request_duration_us")] >= seen[key("nv_inference_compute_infer_duration_us")] > 0
-    assert seen[key("nv_inference_pending_request_count")] == seen[key("equiserve_pending_rows")] == 0
+    assert seen[key("nv_inference_compute_output_duration_us")] > 0
+    assert seen[key("nv_inference_pending_request_count")] == seen[key("equiserve_pending_rows", runtime="onnx")] == 0
     # The other version was asked nothing.
     assert seen[key("nv_inference_request_success", version="1")] == 0
 
@@ -119,3 +123,22 @@ async def test_an_unloaded_model_leaves_the_metrics(served: tuple[DataPlane, Cal
     plane, samples = served
     await plane.unload_model("tiny")
     assert not [name for name, labels in samples() if ("model", "tiny") in labels]
+
+
+async def test_a_version_under_two_runtimes_is_one_series_for_tritons_names_and_two_for_ours() -> None:
+    scheduler, served = Scheduler(threads=1), []
+    for name in ("onnx", "torchscript"):
+        runtime = DoublingRuntime()
+        runtime.name = name
+        found = replace(unmeasured(runtime, 4), stable_batch=1)
+        bounds = {"file_digest": "0" * 64, "max_queued_rows": 64}
+        served.append(ServedModel(doubling_manifest(), "1", runtime, found, scheduler, **bounds))
+    for model in served:
+        await model.infer([np.ones((3, 2), np.float32)])
+    lines = metrics_renderer(lambda: served, scheduler, Admission())().decode().splitlines()
+    series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(series) == len(set(series)), "no series comes twice"
+    assert 'nv_inference_count{model="doubling",version="1"} 6.0' in lines
+    for name in ("onnx", "torchscript"):
+        assert f'equiserve_batch_rows_count{{model="doubling",runtime="{name}",version="1"}} 1.0' in lines
+    scheduler.stop(timeout_s=5)

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
+from written_models import manifest, weight
 
-from equiserve.artifact import File, Manifest, TensorSpec, Version, write_manifest
+from equiserve.artifact import File, TensorSpec, Version, misplaced_files, write_manifest
 from equiserve.artifact.digest import sha256_of
-from equiserve.engine import CalibrationCache, Scheduler
 from equiserve.errors import InvalidRequest, NotFound
 from equiserve.repository import Repository
 from small_models import linear_model
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def repository(tmp_path: Path) -> AsyncIterator[Repository]:
-    scheduler = Scheduler(threads=1)
-    root = tmp_path / "models"
-    root.mkdir()
-    repository = Repository(root, scheduler, CalibrationCache(tmp_path / "cache"))
-    yield repository
-    repository.close()
-    scheduler.stop(timeout_s=5)
-
-
-def weight(value: float) -> np.ndarray:
-    return np.full((2, 2), value, np.float32)
-
-
-def manifest(name: str, **changes: object) -> Manifest:
-    tensors = {
-        "inputs": [TensorSpec(name="x", datatype="FP32", shape=(-1, 2))],
-        "outputs": [TensorSpec(name="y", datatype="FP32", shape=(-1, 2))],
-    }
-    return Manifest(schema_version=1, name=name, **(tensors | changes))
 
 
 async def answer(repository: Repository, name: str, version: str = "") -> float:
@@ -163,3 +138,36 @@ async def test_a_calibration_is_measured_once_and_then_read_from_the_cache(repos
             await asyncio.sleep(0.01)
     await repository.load("m")
     assert (await repository.get("m")).calibration == model.calibration
+
+
+async def test_the_server_is_ready_only_with_what_it_was_told_to_serve(repository: Repository) -> None:
+    linear_model(repository.root / "good" / "1" / "model.onnx", weight(1))
+    await repository.load_all(["good", "absent"])
+    assert not repository.ready
+    await repository.load_all(["good"])
+    assert repository.ready
+
+
+async def test_a_folder_in_which_nothing_loads_is_not_ready_and_an_empty_one_is(repository: Repository) -> None:
+    await repository.load_all()
+    assert repository.ready
+    (repository.root / "bad" / "1").mkdir(parents=True)
+    (repository.root / "bad" / "1" / "model.onnx").write_bytes(b"no")
+    await repository.load_all()
+    assert not repository.ready
+
+
+async def test_a_name_that_never_was_does_not_stay_in_the_index(repository: Repository) -> None:
+    with pytest.raises(NotFound):
+        await repository.load("nobody")
+    assert repository.index() == []
+
+
+def test_model_files_at_places_where_they_are_no_model_are_found(tmp_path: Path) -> None:
+    for path in ("my model.onnx", "a/noversion/model.onnx", "b/1/classifier.onnx", "C.ONNX", "model.yaml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"")
+    linear_model(tmp_path / "good" / "1" / "model.onnx", weight(1))
+    linear_model(tmp_path / "flat.onnx", weight(1))
+    found = {str(path.relative_to(tmp_path)) for path in misplaced_files(tmp_path)}
+    assert found == {"my model.onnx", "a/noversion/model.onnx", "b/1/classifier.onnx", "C.ONNX", "model.yaml"}

@@ -34,7 +34,7 @@ async def client(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class HeldRuntime:
-    """y = 2 x for FP32 x [-1, 2]; every call waits for `gate`; `rows` records the rows that were computed."""
+    """y = 2 x for FP32 x [-1, 2]; calls are counted and wait for `gate`; `rows` are those computed."""
 
     name = "onnx"
     version = "numpy"
@@ -45,9 +45,11 @@ class HeldRuntime:
 
     def __init__(self) -> None:
         self.gate = threading.Event()
+        self.calls = 0
         self.rows: list[float] = []
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
+        self.calls += 1
         self.gate.wait(30)
         self.rows += inputs["x"][:, 0].tolist()
         return [inputs["x"] * 2]
@@ -56,7 +58,7 @@ class HeldRuntime:
 class OneModel:
     """A repository of one model."""
 
-    loaded_once = True
+    ready = True
 
     def __init__(self, model: ServedModel) -> None:
         self.model = model

@@ -109,7 +109,7 @@ async def test_rows_of_a_client_that_left_are_never_computed(
 ) -> None:
     held = hold()
     first = Call(held.app, HELD, [chunk(ask(1))])
-    await until(lambda: held.model.busy and held.model.pending_rows == 0)
+    await until(lambda: held.runtime.calls == 1)
     second = Call(held.app, HELD, [chunk(ask(2))])
     await until(lambda: held.model.pending_rows == 1)
     second.hang_up()
@@ -127,7 +127,7 @@ async def test_rows_of_a_client_that_left_are_never_computed(
 async def test_a_full_queue_is_refused_with_a_time_to_retry(hold: Callable[..., Any]) -> None:
     held = hold(max_queued_rows=1)
     running = Call(held.app, HELD, [chunk(ask(1))])
-    await until(lambda: held.model.busy and held.model.pending_rows == 0)
+    await until(lambda: held.runtime.calls == 1)
     waiting = Call(held.app, HELD, [chunk(ask(2))])
     await until(lambda: held.model.pending_rows == 1)
     refused = await Call(held.app, HELD, [chunk(ask(3))]).finish()

@@ -116,6 +116,10 @@ async def test_the_openapi_document_describes_every_route_and_its_errors(client:
     [
         ("GET", "/nowhere", 404, "unknown_route"),
         ("GET", "/v2/models/nobody", 404, "unknown_model"),
+        ("POST", "/v2/models/nobody/classify", 400, "no_picture"),
+        ("POST", "/v2/models//classify", 404, "unknown_route"),
+        ("POST", "/v2/models/tiny/versions/classify", 405, "method_not_allowed"),
+        ("POST", "/v2/models/tiny/version/1/classify", 404, "unknown_route"),
         ("GET", "/v2/models/tiny/versions/9", 404, "unknown_version"),
         ("DELETE", "/v2", 405, "method_not_allowed"),
         ("GET", "/v2/models/tiny/classify", 405, "method_not_allowed"),

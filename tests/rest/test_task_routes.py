@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
-from asgi_call import client_of
+from asgi_call import Call, chunk, client_of
 
 from equiserve.checks import CheckRequest
 from equiserve.dataplane import DataPlane
@@ -87,6 +87,16 @@ async def test_a_picture_and_its_options_arrive_whichever_way(
     asked = recorder.classified
     assert list(asked.pictures) == [PICTURE]
     assert (asked.model, asked.version, asked.top_k, asked.runtime) == ("m", "3", 2, "onnx")
+
+
+@pytest.mark.parametrize("way", ["body", "form", "json"])
+async def test_a_picture_that_comes_in_pieces_arrives_whole(recorder: Recorder, way: str) -> None:
+    sent = httpx.Request("POST", "http://x", **WAYS[way])
+    body, middle = sent.read(), len(sent.read()) // 2
+    app = build_app(recorder, lambda: b"")
+    headers = {"content-type": sent.headers["content-type"]}
+    call = await Call(app, CLASSIFY, [chunk(body[:middle], more=True), chunk(body[middle:])], headers).finish()
+    assert (call.status, recorder.classified.pictures) == (200, [PICTURE])
 
 
 async def test_several_files_of_a_form_arrive_in_order(tasks: httpx.AsyncClient, recorder: Recorder) -> None:

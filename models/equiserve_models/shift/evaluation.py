@@ -8,12 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiserve_models.data.datasets import Pictures
+from equiserve_models.shift.perturbations import random_circular_shift, zero_filled_shift
 from equiserve_models.shift.tie_pictures import circular_orbit
 
 # uint8 [B, C, H, W] -> float32 logits [B, K]
 Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-BATCH = 112  # a divisor of 784: an orbit of 28x28 pixels is whole batches of one size
+BATCH = 112
+
+
+def orbit_batch(shifts: int) -> int:
+    """Return the largest batch size up to 128 of which an orbit of so many shifts is whole batches: 784 -> 112."""
+    return max(size for size in range(1, 129) if shifts % size == 0)
 
 
 def circular_shift_scores(classifier: Classifier, pictures: Pictures, shifts: int, seed: int) -> dict[str, float]:
@@ -30,8 +36,10 @@ def circular_shift_scores(classifier: Classifier, pictures: Pictures, shifts: in
         is that of the unshifted picture; ``worst_accuracy``, share of pictures that are right under every shift.
     """
     generator = np.random.default_rng(seed)
-    clean = _classes(classifier, pictures.images)
-    shifted = np.stack([_classes(classifier, _random_roll(pictures.images, generator)) for _ in range(shifts)])
+    clean = classes_of(classifier, pictures.images)
+    shifted = np.stack(
+        [classes_of(classifier, random_circular_shift(pictures.images, generator)) for _ in range(shifts)]
+    )
     right = shifted == pictures.labels
     return {
         "accuracy": float(np.mean(clean == pictures.labels)),
@@ -51,7 +59,8 @@ def exhaustive_orbit_scores(classifier: Classifier, pictures: Pictures) -> dict[
     """
     identical, consistent, worst, difference = [], [], [], 0.0
     for image, label in zip(pictures.images, pictures.labels, strict=True):
-        logits = _logits(classifier, circular_orbit(image))
+        orbit = circular_orbit(image)
+        logits = logits_of(classifier, orbit, orbit_batch(len(orbit)))
         classes = logits.argmax(1)
         identical.append(np.mean((logits == logits[0]).all(1)))
         consistent.append(np.mean(classes == classes[0]))
@@ -68,29 +77,19 @@ def exhaustive_orbit_scores(classifier: Classifier, pictures: Pictures) -> dict[
 def zero_filled_shift_scores(classifier: Classifier, pictures: Pictures, reach: int, seed: int) -> dict[str, float]:
     """Shifts that lose content at the border, up to `reach` pixels along each axis: outside the guarantee."""
     generator = np.random.default_rng(seed)
-    clean = _classes(classifier, pictures.images)
-    _, _, H, W = pictures.images.shape
-    padded = np.pad(pictures.images, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
-    tops, lefts = generator.integers(0, 2 * reach + 1, (2, len(padded)))
-    moved = np.stack([p[:, top : top + H, left : left + W] for p, top, left in zip(padded, tops, lefts, strict=True)])
-    classes = _classes(classifier, moved)
+    clean = classes_of(classifier, pictures.images)
+    classes = classes_of(classifier, zero_filled_shift(pictures.images, generator, reach))
     return {
         "accuracy": float(np.mean(classes == pictures.labels)),
         "consistency": float(np.mean(classes == clean)),
     }
 
 
-def _logits(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.concatenate([classifier(images[at : at + BATCH]) for at in range(0, len(images), BATCH)])
+def logits_of(classifier: Classifier, images: NDArray[np.uint8], batch: int = BATCH) -> NDArray[np.float32]:
+    """Classify in batches of one size (the last may be smaller): uint8 [N, C, H, W] -> float32 [N, classes]."""
+    return np.concatenate([classifier(images[at : at + batch]) for at in range(0, len(images), batch)])
 
 
-def _classes(classifier: Classifier, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return _logits(classifier, images).argmax(1)
-
-
-def _random_roll(images: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-    _, _, H, W = images.shape
-    rows = (np.arange(H) + generator.integers(0, H, (len(images), 1))) % H
-    columns = (np.arange(W) + generator.integers(0, W, (len(images), 1))) % W
-    moved = np.take_along_axis(images, rows[:, None, :, None], 2)
-    return np.take_along_axis(moved, columns[:, None, None, :], 3)
+def classes_of(classifier: Classifier, images: NDArray[np.uint8], batch: int = BATCH) -> NDArray[np.int64]:
+    """Return the class of largest logit of each picture, int64 [N]."""
+    return logits_of(classifier, images, batch).argmax(1)

@@ -9,6 +9,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from equiserve_models.data import datasets
+from equiserve_models.shift import twins
+from equiserve_models.shift.twins import Twins
 from equiserve_models.shift.vit import CONFIGS, ViT
 from equiserve_models.training.augment import random_erasing, random_flip, random_translation
 from equiserve_models.training.loop import Loss, Plan
@@ -20,9 +22,10 @@ class Recipe:
 
     Args:
         title: What the model is, in one sentence.
-        network: Key of `equiserve_models.shift.vit.CONFIGS`.
+        network: Key of `equiserve_models.shift.vit.CONFIGS` or `equiserve_models.shift.twins.CONFIGS`.
         dataset: Key of `equiserve_models.data.datasets.SOURCES`.
         plan: What the optimiser does.
+        flip: Whether half of the pictures are mirrored left to right.
         translation: Largest zero-filled translation of the augmentation, pixels.
         erasing: Probability that a random rectangle is erased.
         label_smoothing: Share of the target that is spread over all classes.
@@ -32,13 +35,16 @@ class Recipe:
     network: str
     dataset: str
     plan: Plan
+    flip: bool
     translation: int
     erasing: float
     label_smoothing: float
 
-    def build(self) -> ViT:
+    def build(self) -> ViT | Twins:
         """Return the network with its seeded random weights."""
         torch.manual_seed(self.plan.seed)
+        if self.network in twins.CONFIGS:
+            return Twins(twins.CONFIGS[self.network])
         return ViT(CONFIGS[self.network])
 
     def loss(self, pictures: datasets.Pictures) -> Loss:
@@ -46,7 +52,7 @@ class Recipe:
         images, labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
 
         def loss_of(network: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
-            batch = random_flip(images[indices], generator)
+            batch = random_flip(images[indices], generator) if self.flip else images[indices]
             batch = random_translation(batch, self.translation, generator)
             batch = random_erasing(batch, self.erasing, generator)
             return cross_entropy(network(batch), labels[indices], label_smoothing=self.label_smoothing)
@@ -59,16 +65,65 @@ _FASHION_APA = Recipe(
     network="vit28_apa",
     dataset="fashion-mnist",
     plan=Plan(
-        epochs=16, batch_size=128, learning_rate=2e-3, weight_decay=0.05, warmup=0.1, ema_decay=0.998, clip=2.0, seed=0
+        epochs=20, batch_size=128, learning_rate=2e-3, weight_decay=0.05, warmup=0.1, ema_decay=0.998, clip=2.0, seed=0
     ),
+    flip=True,
     translation=2,
     erasing=0.3,
     label_smoothing=0.05,
 )
+
+_FASHION_TWINS_APA = replace(
+    _FASHION_APA,
+    title="Fashion-MNIST garments, Twins-SVT anchored at the canonical origin of the picture and before each attention",
+    network="twins28_apa",
+)
+
+# The four ways by their names in `vit.CONFIGS` and `twins.CONFIGS`, and in words.
+WAYS = {
+    "": "plain layers",
+    "_origin": "plain layers, canonical origin",
+    "_published": "anchored layers as published",
+    "_apa": "anchored layers, canonical origin",
+}
+ABLATION_SEEDS = (0, 1, 2)
+
+
+def _ablation(network: str, way: str, seed: int) -> Recipe:
+    plan = replace(_FASHION_APA.plan, epochs=2, seed=seed)
+    title = f"Fashion-MNIST garments, four-way ablation: {network}, {WAYS[way]}, seed {seed}"
+    return replace(_FASHION_APA, title=title, network=network + way, plan=plan)
+
 
 RECIPES = {
     "fashion-mnist-vit-apa": _FASHION_APA,
     "fashion-mnist-vit": replace(
         _FASHION_APA, title="Fashion-MNIST garments, plain vision transformer with absolute positions", network="vit28"
     ),
+    "fashion-mnist-twins-apa": _FASHION_TWINS_APA,
+    "fashion-mnist-twins": replace(
+        _FASHION_TWINS_APA, title="Fashion-MNIST garments, plain Twins-SVT with zero padding", network="twins28"
+    ),
+    "mnist-vit-apa": replace(
+        _FASHION_APA,
+        title="MNIST digits, vision transformer anchored at the canonical origin of the picture",
+        network="vit28_apa_mnist",
+        dataset="mnist",
+        flip=False,
+        erasing=0.1,
+    ),
+    "cifar10-twins-apa": replace(
+        _FASHION_TWINS_APA,
+        title="CIFAR-10 (JPEG copy), Twins-SVT anchored at the canonical origin and before each attention",
+        network="twins32_apa",
+        dataset="cifar10-jpeg",
+        plan=replace(_FASHION_APA.plan, epochs=30),
+        translation=4,
+    ),
+    **{
+        f"ablation-{network}{way.replace('_', '-')}-{seed}": _ablation(network, way, seed)
+        for network in ("vit28", "twins28")
+        for way in WAYS
+        for seed in ABLATION_SEEDS
+    },
 }

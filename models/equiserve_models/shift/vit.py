@@ -1,8 +1,8 @@
-"""A small vision transformer in two versions: anchored at the canonical origin, and its plain twin.
+"""A small vision transformer in four versions: anchored layers or plain ones, canonical origin or none.
 
-Both read raw uint8 pixels; normalisation is part of the network. The anchored version has circular padding and
-conditional position encoding (PEG) only, so that its logits are the same, bit for bit, for every circular shift of a
-picture (at a fixed batch size). The twin has zero padding and a learned absolute position embedding.
+All read raw uint8 pixels; normalisation is part of the network. Anchored layers have circular padding and conditional
+position encoding (PEG) only; plain ones zero padding and a learned absolute position embedding. With the canonical
+origin the logits are the same, bit for bit, for every circular shift of a picture (at a fixed batch size).
 
 Source: Ding et al. 2023, arXiv 2306.07470 (anchored ViT with circular PEG); Hassani et al. 2021, arXiv 2104.05704
 (convolutional tokeniser for small pictures).
@@ -10,12 +10,13 @@ Source: Ding et al. 2023, arXiv 2306.07470 (anchored ViT with circular PEG); Has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from equiserve_models.shift.anchoring import polyphase_anchor
 from equiserve_models.shift.canonical_origin import to_canonical_origin
 
 
@@ -24,7 +25,9 @@ class ViTConfig:
     """Sizes of a network.
 
     Args:
-        anchored: Canonical origin, circular padding and PEG; otherwise zero padding and absolute positions.
+        anchored: Circular padding, PEG and, unless `canonical` includes it, the published anchor before the patch
+            embedding; otherwise zero padding and absolute positions.
+        canonical: Roll the raw picture to its canonical origin, whose first key is the published rule.
         size: Height and width of the picture, pixels.
         channels: Colour channels of the picture.
         classes: Number of logits.
@@ -37,6 +40,7 @@ class ViTConfig:
     """
 
     anchored: bool
+    canonical: bool
     size: int
     channels: int
     classes: int
@@ -156,21 +160,28 @@ class ViT(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
-        if self.config.anchored:
+        if self.config.canonical:
             image = to_canonical_origin(image, PatchEmbedding.STRIDE)
         # After selecting: integers cannot round, so the choice of origin does not depend on these constants.
         x = image.to(torch.float32) * (1 / (255 * self.config.std)) - self.config.mean / self.config.std
+        if self.config.anchored and not self.config.canonical:
+            x = polyphase_anchor(x, PatchEmbedding.STRIDE)
         tokens = self.embedding(x).flatten(2).transpose(1, 2)
         if self.positions is not None:
             tokens = tokens + self.positions
         return self.head(self.norm(self.blocks(tokens)).mean(1))
 
 
-def _fashion(anchored: bool) -> ViTConfig:
-    return ViTConfig(
-        anchored=anchored, size=28, channels=1, classes=10, stem=(16, 32), width=96, depth=3, heads=3, mlp_ratio=2,
-        mean=0.2860, std=0.3530,
-    )  # fmt: skip
+_VIT28 = ViTConfig(
+    anchored=False, canonical=False, size=28, channels=1, classes=10, stem=(16, 32), width=96, depth=3, heads=3,
+    mlp_ratio=2, mean=0.2860, std=0.3530,
+)  # fmt: skip
+_VIT28_APA = replace(_VIT28, anchored=True, canonical=True)
 
-
-CONFIGS = {"vit28": _fashion(anchored=False), "vit28_apa": _fashion(anchored=True)}
+CONFIGS = {
+    "vit28": _VIT28,
+    "vit28_origin": replace(_VIT28, canonical=True),
+    "vit28_published": replace(_VIT28, anchored=True),
+    "vit28_apa": _VIT28_APA,
+    "vit28_apa_mnist": replace(_VIT28_APA, mean=0.1307, std=0.3081),
+}

@@ -29,9 +29,10 @@ from equiserve.artifact.digest import sha256_of
 from equiserve.errors import InternalError
 from equiserve_models import export
 from equiserve_models.data.datasets import SOURCES
-from equiserve_models.shift.evaluation import BATCH
+from equiserve_models.shift.evaluation import orbit_batch
 from equiserve_models.shift.recipes import RECIPES, Recipe
 from equiserve_models.shift.tie_pictures import circular_orbit, tie_pictures
+from equiserve_models.shift.twins import TwinsConfig
 from equiserve_models.shift.vit import ViTConfig
 
 GROUP = "CyclicShift"
@@ -60,15 +61,17 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
     export.write_onnx(program, folder / "model.onnx", "image", "logits")
     export.write_torchscript(program, folder / "model.pt")
 
-    ties = np.stack(list(tie_pictures(config.size).values()))
+    ties = np.stack([picture.repeat(config.channels, 0) for picture in tie_pictures(config.size).values()])
     noise = np.random.default_rng(0).integers(0, 256, (23, *ties.shape[1:]), dtype=np.uint8)
-    pictures = np.concatenate([ties, noise])
+    # The published anchor decides a tie by rounding: the runtimes need not agree on those pictures.
+    decided_by_rounding = config.anchored and not config.canonical
+    pictures = noise if decided_by_rounding else np.concatenate([ties, noise])
     eager = export.eager_runner(network)
     runners = {
         "model.onnx": export.onnx_runner(folder / "model.onnx"),
         "model.pt": export.torchscript_runner(folder / "model.pt"),
     }
-    checks = [check_file(folder / file, runner, eager, pictures, config.anchored) for file, runner in runners.items()]
+    checks = [check_file(folder / file, runner, eager, pictures, config.canonical) for file, runner in runners.items()]
     entry = Version(
         files={
             file: File(
@@ -114,7 +117,8 @@ def check_file(
         return check
     for picture in pictures:
         orbit = circular_orbit(picture)
-        logits = np.concatenate([runner(orbit[at : at + BATCH]) for at in range(0, len(orbit), BATCH)])
+        batch = orbit_batch(len(orbit))
+        logits = np.concatenate([runner(orbit[at : at + batch]) for at in range(0, len(orbit), batch)])
         if not np.array_equal(logits, np.broadcast_to(logits[0], logits.shape)):
             raise InternalError(
                 f"{path.name}: logits change by {np.abs(logits - logits[0]).max():.1e} under circular shifts, "
@@ -122,7 +126,7 @@ def check_file(
                 code="export_not_invariant",
                 field=path.name,
             )
-    shifts = f"{len(pictures)} pictures x {len(orbit)} circular shifts at batch size {BATCH}"
+    shifts = f"{len(pictures)} pictures x {len(orbit)} circular shifts at batch size {batch}"
     return check.model_copy(update={"identical_under_group": True, "detail": f"{check.detail}; {shifts}"})
 
 
@@ -139,9 +143,17 @@ def _provenance(recipe: Recipe, state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _manifest(name: str, recipe: Recipe, config: ViTConfig, versions: dict[str, Version], pictures: int) -> Manifest:
-    latest = versions[max(versions, key=int)]
+def _what_breaks_the_symmetry(config: ViTConfig | TwinsConfig) -> str:
     if config.anchored:
+        return "anchored as published: a tie of two phases breaks the symmetry"
+    return "absolute positions, zero padding" if isinstance(config, ViTConfig) else "zero padding, fixed windows"
+
+
+def _manifest(
+    name: str, recipe: Recipe, config: ViTConfig | TwinsConfig, versions: dict[str, Version], pictures: int
+) -> Manifest:
+    latest = versions[max(versions, key=int)]
+    if config.canonical:
         symmetry = Symmetry(
             group=GROUP,
             level="exact",
@@ -154,7 +166,7 @@ def _manifest(name: str, recipe: Recipe, config: ViTConfig, versions: dict[str, 
             note="identical bits at a fixed batch size of 2 or more; shifts that lose content are outside",
         )
     else:
-        symmetry = Symmetry(group=GROUP, level="none", source="declared", note="absolute positions, zero padding")
+        symmetry = Symmetry(group=GROUP, level="none", source="declared", note=_what_breaks_the_symmetry(config))
     return Manifest(
         schema_version=1,
         name=name,

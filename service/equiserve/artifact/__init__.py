@@ -1,6 +1,13 @@
 """The artifact: a model's manifest, its digests, and the folder that holds them."""
 
-from equiserve.artifact.folder import ModelFolder, find_model, find_models, read_manifest, write_manifest
+from equiserve.artifact.folder import (
+    ModelFolder,
+    find_model,
+    find_models,
+    misplaced_files,
+    read_manifest,
+    write_manifest,
+)
 from equiserve.artifact.manifest import (
     Batching,
     Device,
@@ -30,6 +37,7 @@ __all__ = [
     "Version",
     "find_model",
     "find_models",
+    "misplaced_files",
     "read_manifest",
     "write_manifest",
 ]

@@ -20,6 +20,7 @@ MANIFEST = "model.yaml"
 #: File name of each runtime inside a version folder.
 RUNTIME_FILES = {"onnx": "model.onnx", "torchscript": "model.pt"}
 
+_MAX_MANIFEST_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -42,7 +43,8 @@ class ModelFolder:
         path = self.versions.get(version, {}).get(runtime)
         if path is None:
             raise NotFound(
-                f"model {self.name} version {version} has no {RUNTIME_FILES.get(runtime, runtime)}",
+                f"model {self.name} version {version} has no runtime {runtime[:40]!r}: "
+                f"it has {sorted(self.versions.get(version, {}))}",
                 code="unknown_runtime",
                 field="runtime",
             )
@@ -70,7 +72,7 @@ def find_model(root: Path, name: str) -> ModelFolder:
             versions = {
                 int(entry.name): files
                 for entry in folder.iterdir()
-                if entry.name.isdigit() and (files := _runtime_files(entry))
+                if _is_version(entry) and (files := _runtime_files(entry))
             }
             if versions:
                 manifest = folder / MANIFEST
@@ -84,13 +86,36 @@ def find_models(root: Path) -> list[str]:
     """Return the names of all models of a repository folder, sorted; raises NotFound where it is no folder."""
     if not root.is_dir():
         raise NotFound(f"{root} is no folder", code="no_repository", field="models")
-    names = {entry.name for entry in root.iterdir() if entry.is_dir() and _has_versions(entry)}
+    names = {entry.name for entry in root.iterdir() if _has_versions(entry)}
     names |= {entry.stem for entry in root.glob("*.onnx")}
     return sorted(name for name in names if _NAME.fullmatch(name))
 
 
+def misplaced_files(root: Path) -> list[Path]:
+    """Return model files and manifests at places where they are no part of any model."""
+    known = set(find_models(root))
+    misplaced = [path for path in root.iterdir() if path.is_file() and path.suffix.lower() in (".onnx", ".pt")]
+    misplaced = [path for path in misplaced if path.suffix != ".onnx" or path.stem not in known]
+    misplaced += [path for path in (root / MANIFEST,) if path.is_file()]
+    misplaced += [
+        path
+        for folder in root.iterdir()
+        if folder.is_dir() and folder.name not in known
+        for path in folder.glob("**/*")
+        if path.name == MANIFEST or path.suffix.lower() in (".onnx", ".pt")
+    ]
+    return sorted(misplaced)
+
+
 def _has_versions(folder: Path) -> bool:
-    return any(entry.name.isdigit() and _runtime_files(entry) for entry in folder.iterdir())
+    try:
+        return folder.is_dir() and any(_is_version(entry) and _runtime_files(entry) for entry in folder.iterdir())
+    except OSError:
+        return False  # not ours to read, as `lost+found` of a volume
+
+
+def _is_version(folder: Path) -> bool:
+    return folder.name.isascii() and folder.name.isdecimal()
 
 
 def _runtime_files(folder: Path) -> dict[str, Path]:
@@ -99,6 +124,12 @@ def _runtime_files(folder: Path) -> dict[str, Path]:
 
 def read_manifest(path: Path) -> Manifest:
     """Read and check a `model.yaml`; raises InvalidRequest that names each wrong key."""
+    if path.stat().st_size > _MAX_MANIFEST_BYTES:
+        raise InvalidRequest(
+            f"{path}: has {path.stat().st_size} bytes, expected at most {_MAX_MANIFEST_BYTES}",
+            code="invalid_manifest",
+            field=str(path),
+        )
     try:
         return Manifest.model_validate(yaml.load(path.read_text("utf-8"), Loader=_Loader))
     except ValidationError as error:
@@ -107,7 +138,12 @@ def read_manifest(path: Path) -> Manifest:
         )
         raise InvalidRequest(f"{path}: {wrong}", code="invalid_manifest", field=str(path)) from None
     except yaml.YAMLError as error:
-        raise InvalidRequest(f"{path}: not YAML: {error}", code="invalid_manifest", field=str(path)) from None
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise InvalidRequest(f"{path}{where}: not YAML: {problem}", code="invalid_manifest", field=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{path}: not UTF-8: {error}", code="invalid_manifest", field=str(path)) from None
 
 
 #: The C loader reads ten times faster; PyYAML may have been built without it.

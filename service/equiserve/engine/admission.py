@@ -94,17 +94,17 @@ class Admission:
             DeadlineExceeded: The deadline is in the past.
             InvalidRequest: A header that cannot be read.
         """
-        principal = "anonymous" if route == "open" else self._principal(route, headers)
-        if route != "open" and self.inflight_requests >= self._max_inflight_requests:
-            raise Overloaded(
-                f"{self.inflight_requests} requests are under way, at most {self._max_inflight_requests} may be",
-                code="too_many_requests",
-            )
+        if route != "open":
+            self._authorise(route, headers)
+            if self.inflight_requests >= self._max_inflight_requests:
+                raise Overloaded(
+                    f"{self.inflight_requests} requests are under way, at most {self._max_inflight_requests} may be",
+                    code="too_many_requests",
+                )
         context = RequestContext(
             request_id=self.request_id(headers),
             deadline=self._deadline(headers, timeout_s),
             traceparent=headers.get("traceparent"),
-            principal=principal,
         )
         if content_length:
             self._account(context, content_length)
@@ -144,19 +144,17 @@ class Admission:
         context.body_bytes = total
         self.inflight_bytes += more
 
-    def _principal(self, route: RouteGroup, headers: Mapping[str, str]) -> str:
+    def _authorise(self, route: RouteGroup, headers: Mapping[str, str]) -> None:
         if route == "admin" and not self._admin:
             raise Unsupported("loading and unloading models is switched off here", code="admin_off")
         expected = self._admin_token if route == "admin" else self._token
         if expected is None:
-            return "anonymous"
+            return
         scheme, _, presented = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not presented:
             raise Unauthenticated("a bearer token is needed", code="token_missing", field="authorization")
-        if _same(presented, expected):
-            return "admin" if route == "admin" else "caller"
-        if self._admin_token is not None and _same(presented, self._admin_token):
-            return "admin"
+        if _same(presented, expected) or (self._admin_token is not None and _same(presented, self._admin_token)):
+            return
         if route == "admin" and self._token is not None and _same(presented, self._token):
             raise PermissionDenied("this token may not load or unload models", code="not_admin")
         raise Unauthenticated("the bearer token is wrong", code="token_wrong", field="authorization")

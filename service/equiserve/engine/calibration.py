@@ -1,19 +1,17 @@
 """What a model is measured for at load: does company change its bits, how many threads pay, what does a batch cost.
 
-The result depends on the file, the runtime's version, the CPU and the thread budget only, so it is cached under
-those four. Batch invariance (`exact` or `floor`) is published in the metadata and in every check report.
+The result depends on the file, the runtime's version, the device, the CPU, the thread budget, and what the manifest
+fixes of batches and threads; it is cached under all of these. Batch invariance (`exact` or `floor`) is published in
+the metadata and in every check report.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from equiserve.artifact import TensorSpec
 from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.runtimes import Runtime
 
-_FORMAT = 5
 #: Server time that a batch costs beside the model: queue, two thread hand-overs, scattering (`make bench` shows it).
 _HANDOVER_S = 100e-6
 #: A call shorter than this runs on one thread.
@@ -32,6 +29,8 @@ _WORTH_WAKING_S = 5e-3
 _SPEED_UP_SHARE = 0.75
 #: Timing noise must not talk a model out of batching altogether.
 _LEAST_USEFUL = 8
+#: Sizes to try for axes that a graph leaves open: not every network takes pictures of one pixel.
+_OPEN_SIZES = (1, 32, 224)
 
 
 @dataclass(frozen=True)
@@ -91,13 +90,28 @@ def unmeasured(runtime: Runtime, max_batch: int) -> Calibration:
     )
 
 
-def golden_inputs(specs: tuple[TensorSpec, ...], rows: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """Return reproducible inputs that the model's declaration allows; -1 beyond the batch becomes 1."""
+def open_size(runtime: Runtime) -> int:
+    """Return the smallest tried size at which a model runs, for axes beyond the batch that it leaves open."""
+    if any(-1 in spec.shape[1:] for spec in runtime.inputs):
+        for size in _OPEN_SIZES[:-1]:
+            try:
+                runtime.run(golden_inputs(runtime.inputs, 1, size))
+            except Exception:  # noqa: BLE001 - each runtime raises its own types
+                continue
+            return size
+        return _OPEN_SIZES[-1]
+    return 1
+
+
+def golden_inputs(
+    specs: tuple[TensorSpec, ...], rows: int, open_size: int = 1, *, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Return reproducible inputs that the model's declaration allows; -1 beyond the batch becomes `open_size`."""
     generator = np.random.Generator(np.random.Philox(seed))
     inputs: dict[str, np.ndarray] = {}
     for spec in specs:
         batched = bool(spec.shape) and spec.shape[0] == -1
-        tail = tuple(1 if size == -1 else size for size in (spec.shape[1:] if batched else spec.shape))
+        tail = tuple(open_size if size == -1 else size for size in (spec.shape[1:] if batched else spec.shape))
         shape = (rows, *tail) if batched else tail
         dtype = NUMPY_OF[spec.datatype]
         if spec.datatype == "BYTES":
@@ -136,9 +150,11 @@ def measure(
         return _fastest(session, inputs, wait_for_idleness)
 
     runtime = open_with(fixed_threads or 1)
+    wait_for_idleness()
+    size = open_size(runtime)
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
-        lone = golden_inputs(runtime.inputs, 1)
+        lone = golden_inputs(runtime.inputs, 1, size)
         narrow_s = timed(runtime, lone)
         # More threads must pay for the cores they take from the event loop and from other models; waking them for
         # short calls never does.
@@ -147,17 +163,19 @@ def measure(
             if timed(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
                 runtime, chosen = wide, threads
     if max_batch == 0:
-        seconds = timed(runtime, golden_inputs(runtime.inputs, 1))
+        seconds = timed(runtime, golden_inputs(runtime.inputs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    useful, per_row, fixed = _cost(runtime, max_batch, timed)
+    useful, per_row, fixed = _cost(runtime, max_batch, size, timed)
     # No batch is ever larger than the useful one, so larger ones need not be compared.
-    stable, floor, exact = _company(runtime, useful, wait_for_idleness)
+    stable, floor, exact = _company(runtime, golden_inputs(runtime.inputs, useful, size), useful, wait_for_idleness)
     return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version)
 
 
-def _company(runtime: Runtime, max_batch: int, wait_for_idleness: Callable[[], None]) -> tuple[int, float, bool]:
+def _company(
+    runtime: Runtime, rows: Mapping[str, np.ndarray], max_batch: int, wait_for_idleness: Callable[[], None]
+) -> tuple[int, float, bool]:
     """Compare each row alone with itself in every batch size up to the cap, from the front and from the back."""
-    rows = golden_inputs(runtime.inputs, max_batch)
+    wait_for_idleness()
     whole = runtime.run(rows)
     scale = [float(np.abs(array).max(initial=0.0)) or 1.0 if array.dtype.kind == "f" else 1.0 for array in whole]
     unstable_up_to, floor = 0, 0.0
@@ -169,18 +187,20 @@ def _company(runtime: Runtime, max_batch: int, wait_for_idleness: Callable[[], N
                 inside = expected[start : start + size]
                 if not np.array_equal(inside, got, equal_nan=inside.dtype.kind == "f"):
                     unstable_up_to = size
-                    floor = max(floor, float(np.nanmax(np.abs(inside.astype(float) - got.astype(float)))) / unit)
-    if unstable_up_to >= max_batch // 2:
+                    # Text that differs has no distance.
+                    apart = 1.0 if inside.dtype == object else float(np.nanmax(np.abs(inside.astype(float) - got)))
+                    floor = max(floor, apart / unit)
+    if unstable_up_to and unstable_up_to >= max_batch // 2:
         return 1, floor, False
     return unstable_up_to + 1, floor, True
 
 
 def _cost(
-    runtime: Runtime, max_batch: int, timed: Callable[[Runtime, Mapping[str, np.ndarray]], float]
+    runtime: Runtime, max_batch: int, open_size: int, timed: Callable[[Runtime, Mapping[str, np.ndarray]], float]
 ) -> tuple[int, float, float]:
     """Fit a*n + b and return the smallest batch, at least _LEAST_USEFUL, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
-    seconds = [timed(runtime, golden_inputs(runtime.inputs, size)) for size in sizes]
+    seconds = [timed(runtime, golden_inputs(runtime.inputs, size, open_size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
     per_row, fixed = max(float(per_row), 0.0), max(float(fixed), 0.0)
 
@@ -219,37 +239,3 @@ def cpu_name() -> str:
     flags = hashlib.sha256(facts.get("flags", facts.get("Features", "")).encode()).hexdigest()[:8]
     name = facts.get("model name", platform.machine())
     return f"{name} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}, flags {flags})"
-
-
-class CalibrationCache:
-    """Calibrations on disk, a small JSON file each; a folder that cannot be written to is simply not used.
-
-    Args:
-        folder: Where; None = `$XDG_CACHE_HOME/equiserve` or `~/.cache/equiserve`.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "equiserve"
-        self.folder = folder or default
-
-    def get(self, *key: object) -> Calibration | None:
-        """Return what was measured under this key, or None."""
-        try:
-            return Calibration(**json.loads(self._path(key).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None  # absent, or written by another version: measure again
-
-    def put(self, calibration: Calibration, *key: object) -> None:
-        """Keep a measurement; failing to write costs the next start time, nothing else."""
-        path = self._path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as stream:
-                json.dump(asdict(calibration), stream)
-            os.replace(stream.name, path)
-        except OSError:
-            return
-
-    def _path(self, key: tuple[object, ...]) -> Path:
-        text = json.dumps([_FORMAT, *map(str, key), cpu_name()])
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

@@ -1,4 +1,4 @@
-"""The nouns that everybody in the server shares: who asks (`RequestContext`) and what waits for a model (`Call`)."""
+"""The nouns that everybody in the server shares: a request as admission saw it, and rows that wait for a model."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ class RequestContext:
         request_id: From the caller's `x-request-id`, or made here; every log line and error carries it.
         deadline: Event-loop time (seconds) by which the answer must be out; inf = none.
         traceparent: W3C trace context, passed on untouched.
-        principal: Who asks, for quotas and logs; never the credential itself.
         body_bytes: Bytes accounted to this request until it ends.
     """
 
     request_id: str
     deadline: float = math.inf
     traceparent: str | None = None
-    principal: str = "anonymous"
     body_bytes: int = 0
 
 
@@ -45,7 +43,7 @@ class Call:
         expires: Event-loop time (s) after which it must not start any more; inf = never.
         background: Runs only when no foreground call waits, and exactly as it came (checks and jobs).
         alone: Shares its batch with nobody: background calls, and calls of a batch that failed.
-        started: A worker has it; too late to drop it.
+        queued: It waits in the queue; not yet, or no longer, where a worker has it or its caller gave up.
         enqueued_ns: `time.perf_counter_ns` at submission.
         sequence: Order of arrival.
         trace: What the observer wants to find again when the call has run.
@@ -59,7 +57,7 @@ class Call:
     expires: float = math.inf
     background: bool = False
     alone: bool = False
-    started: bool = False
+    queued: bool = False
     enqueued_ns: int = 0
     sequence: int = 0
     trace: Any = None

@@ -98,8 +98,8 @@ class ServedModel:
 
     @property
     def pending_rows(self) -> int:
-        """Rows that wait."""
-        return self._batcher.queued_rows
+        """Rows that wait, background ones with them."""
+        return self._batcher.queued_rows + self._batcher.background_rows
 
     async def infer(
         self,
@@ -135,22 +135,47 @@ class ServedModel:
             self._batcher.make_room(rows, waiting_s)
         start_by = inf if queue_timeout_s is None else loop.time() + queue_timeout_s
         if not self.batched or rows <= self.max_batch:
-            return await self._submit(inputs, rows, priority, deadline, start_by)
-        parts = [
+            call = self._submit(inputs, rows, priority, deadline, start_by)
+            try:
+                return await call.future
+            finally:
+                self._batcher.give_up(call)
+        answered: list[list[np.ndarray]] = []
+        # Never more of it at once than the queue is meant to hold: a body of a million tiny rows is one request, too.
+        for piece in split_rows(rows, max(self._batcher.max_queued_rows, self.max_batch)):
+            answered += await self._infer_piece([array[piece] for array in inputs], priority, deadline, start_by)
+        return [np.concatenate(column) for column in zip(*answered, strict=True)]
+
+    async def _infer_piece(
+        self, inputs: Sequence[np.ndarray], priority: int, deadline: float, start_by: float
+    ) -> list[list[np.ndarray]]:
+        """Return the outputs of each batch's worth of rows, in order."""
+        calls = [
             self._submit([array[part] for array in inputs], part.stop - part.start, priority, deadline, start_by)
-            for part in split_rows(rows, self.max_batch)
+            for part in split_rows(inputs[0].shape[0], self.max_batch)
         ]
         try:
-            outputs = await asyncio.gather(*parts)
+            return await asyncio.gather(*(call.future for call in calls))
         finally:
-            for future in parts:
-                future.cancel()
-        return [np.concatenate(column) for column in zip(*outputs, strict=True)]
+            for call in calls:
+                call.future.cancel()
+                self._batcher.give_up(call)
 
     async def infer_background(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Run rows alone, in one batch exactly as given, when no foreground call waits (checks and jobs)."""
+        """Run rows alone, in one batch exactly as given, when no foreground call waits (checks and jobs).
+
+        Raises:
+            Overloaded: Too many background rows wait.
+            Unavailable, InternalError: As `infer`.
+        """
         rows = inputs[0].shape[0] if self.batched else 1
-        return await self._submit(inputs, rows, DEFAULT_PRIORITY, inf, inf, background=True)
+        waiting_s = self.cost.estimate_queue(self.pending_rows, self.max_batch)
+        self._batcher.make_room(rows, waiting_s, background=True)
+        call = self._submit(inputs, rows, DEFAULT_PRIORITY, inf, inf, background=True)
+        try:
+            return await call.future
+        finally:
+            self._batcher.give_up(call)
 
     def background_rows(self) -> int:
         """Return how many rows a background batch may have now.
@@ -160,9 +185,10 @@ class ServedModel:
         """
         statistics = self.statistics
         recent = time.time_ns() // 1_000_000 - statistics.last_inference_ms < 1000
-        if not recent or not statistics.executions:
+        batches = statistics.executions - statistics.background_executions
+        if not recent or not batches:
             return self.max_batch
-        typical = statistics.rows / statistics.executions
+        typical = (statistics.rows - statistics.background_rows) / batches
         return max(self.min_batch, min(self.max_batch, round(typical)))
 
     def retire(self) -> None:
@@ -181,7 +207,7 @@ class ServedModel:
         start_by: float,
         *,
         background: bool = False,
-    ) -> asyncio.Future[list[np.ndarray]]:
+    ) -> Call:
         if self._retired is not None:
             raise self._retired
         loop = asyncio.get_running_loop()
@@ -195,15 +221,16 @@ class ServedModel:
             _expire_at(loop, deadline, call, even_started=True)
         if start_by < deadline:
             _expire_at(loop, start_by, call, even_started=False)
-        return future
+        return call
 
     def _refuse_hopeless(self, left_s: float, rows: int) -> None:
         if left_s <= 0:
             raise DeadlineExceeded("the deadline had passed when the request came", code="deadline_exceeded")
-        needed = self.cost.estimate_queue(self.pending_rows + rows, self.max_batch)
+        waiting = self._batcher.queued_rows
+        needed = self.cost.estimate_queue(waiting + rows, self.max_batch)
         if needed > left_s:
             raise Overloaded(
-                f"cannot meet the deadline: {left_s * 1e3:.0f} ms are left, {self.pending_rows} rows wait and the "
+                f"cannot meet the deadline: {left_s * 1e3:.0f} ms are left, {waiting} rows wait and the "
                 f"answer would take about {needed * 1e3:.0f} ms",
                 code="deadline_unreachable",
                 retry_after_s=needed,
@@ -212,12 +239,19 @@ class ServedModel:
     def _on_batch(self, batch: Batch) -> None:
         if self._scheduler.observer is not None:
             self._scheduler.observer.ran(self.name, self.version, batch)
+        outputs = batch.outputs or []
+        if self.batched:
+            for spec, array in zip(self.runtime.outputs, outputs, strict=False):
+                if array.shape[:1] != (batch.padded_to,):
+                    # Cut up all the same, one caller would get another's numbers.
+                    batch.error = InternalError(
+                        f"output {spec.name!r} has shape {list(array.shape)} for a batch of {batch.padded_to} rows"
+                    )
         if batch.error is not None:
             self._on_failure(batch)
             return
         self.statistics.ran(batch)
         self.cost.observe(batch.padded_to, (batch.computed_ns - batch.started_ns) * 1e-9)
-        outputs = batch.outputs or []
         if len(batch.calls) == 1 and (batch.padded_to == batch.rows or not self.batched):
             if not batch.calls[0].future.done():
                 batch.calls[0].future.set_result(outputs)
@@ -234,7 +268,7 @@ class ServedModel:
             # One poisoned row must not harm its neighbours: run each call of the batch by itself once.
             for call in batch.calls:
                 if not call.future.done():
-                    call.alone, call.started = True, False
+                    call.alone = True
                     self._scheduler.put(self._lane, call)
             return
         future = batch.calls[0].future
@@ -248,7 +282,7 @@ def _expire_at(loop: asyncio.AbstractEventLoop, when: float, call: Call, *, even
     """Fail a call at an event-loop time, unless it was answered (or, for a queue timeout, started) before."""
 
     def expire() -> None:
-        if not call.future.done() and (even_started or not call.started):
+        if not call.future.done() and (even_started or call.queued):
             where = "before the answer was there" if even_started else "while the request waited for the model"
             call.future.set_exception(DeadlineExceeded(f"the deadline passed {where}", code="deadline_exceeded"))
 

@@ -42,7 +42,7 @@ class Lane:
         self.delay_s = delay_s
         self.on_batch = on_batch
         self.running = 0
-        self.lingers_until = 0.0
+        self.linger: asyncio.TimerHandle | None = None
 
 
 class Scheduler:
@@ -82,8 +82,9 @@ class Scheduler:
         if lone:
             self._waiting[lane] = None
             if lane.delay_s:
-                lane.lingers_until = self._loop.time() + lane.delay_s
-                self._loop.call_later(lane.delay_s, self.dispatch)
+                if lane.linger is not None:
+                    lane.linger.cancel()
+                lane.linger = self._loop.call_later(lane.delay_s, self._waited, lane)
         if self._free and not self._scheduled:
             # One turn later: requests that already lie in socket buffers join this batch.
             self._scheduled = True
@@ -118,12 +119,14 @@ class Scheduler:
                     best, best_order = lane, order
         return best
 
-    def _lingers(self, lane: Lane) -> bool:
-        return (
-            lane.delay_s > 0
-            and lane.batcher.queued_rows < lane.batcher.max_batch
-            and self._loop.time() < lane.lingers_until
-        )
+    def _waited(self, lane: Lane) -> None:
+        # Not read off the clock: a loop may fire a timer early by as much as its resolution, and never again.
+        lane.linger = None
+        self.dispatch()
+
+    @staticmethod
+    def _lingers(lane: Lane) -> bool:
+        return lane.linger is not None and lane.batcher.queued_rows < lane.batcher.max_batch
 
     def _finished(self, lane: Lane, held: int, batch: Batch) -> None:
         self._free += held
@@ -136,6 +139,9 @@ class Scheduler:
     def retire(self, lane: Lane, error: BaseException) -> None:
         """Fail what waits in a lane and forget it; what runs of it ends by itself."""
         lane.batcher.drain(error)
+        if lane.linger is not None:
+            lane.linger.cancel()
+            lane.linger = None
         self._waiting.pop(lane, None)
 
     def stop(self, timeout_s: float) -> None:

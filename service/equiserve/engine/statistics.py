@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from equiserve.engine.core import Batch
-from equiserve.errors import Cancelled, DeadlineExceeded, EquiServeError, Overloaded
+from equiserve.errors import Cancelled, DeadlineExceeded, EquiServeError, InternalError, Overloaded
 
 #: Reasons of failure, with Triton's names.
 REASONS = ("REJECTED", "CANCELED", "BACKEND", "OTHER")
@@ -17,9 +18,9 @@ def failure_reason(error: BaseException) -> str:
     """Return Triton's name for why a request failed."""
     if isinstance(error, Overloaded):
         return "REJECTED"
-    if isinstance(error, (Cancelled, DeadlineExceeded)):
+    if isinstance(error, (Cancelled, DeadlineExceeded, asyncio.CancelledError)):
         return "CANCELED"
-    return "OTHER" if isinstance(error, EquiServeError) else "BACKEND"
+    return "OTHER" if isinstance(error, EquiServeError) and not isinstance(error, InternalError) else "BACKEND"
 
 
 @dataclass(slots=True)
@@ -50,12 +51,13 @@ class ModelStatistics:
     padded_rows: int = 0
     executions: int = 0
     background_rows: int = 0
+    background_executions: int = 0
     batch_sizes: Counter[int] = field(default_factory=Counter)
     batch_infer_ns: Counter[int] = field(default_factory=Counter)
     last_inference_ms: int = 0
 
     def ran(self, batch: Batch) -> None:
-        """Count a batch that ran."""
+        """Count a batch that ran and is about to be handed back."""
         self.executions += 1
         self.rows += batch.rows
         self.padded_rows += batch.padded_to - batch.rows
@@ -63,17 +65,19 @@ class ModelStatistics:
         self.batch_sizes[batch.padded_to] += 1
         self.batch_infer_ns[batch.padded_to] += infer_ns
         input_ns = batch.assembled_ns - batch.started_ns
+        output_ns = time.perf_counter_ns() - batch.computed_ns
         for call in batch.calls:
             self.queue.add(batch.started_ns - call.enqueued_ns)
             self.compute_input.add(input_ns)
             self.compute_infer.add(infer_ns)
+            self.compute_output.add(output_ns)
         if batch.calls[0].background:
             self.background_rows += batch.rows
+            self.background_executions += 1
 
-    def succeeded(self, total_ns: int, output_ns: int = 0) -> None:
+    def succeeded(self, total_ns: int) -> None:
         """Count a request that was answered."""
         self.success.add(total_ns)
-        self.compute_output.add(output_ns)
         self.last_inference_ms = time.time_ns() // 1_000_000
 
     def failed(self, error: BaseException, total_ns: int) -> None:

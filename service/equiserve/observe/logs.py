@@ -35,9 +35,15 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
-        extra = " ".join(f"{key}={value}" for key, value in _extra(record).items())
+        extra = " ".join(f"{key}={_on_one_line(value)}" for key, value in _extra(record).items())
         text = f"{time} {record.levelname.lower():7} {record.getMessage()}{'  ' if extra else ''}{extra}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _on_one_line(value: object) -> str:
+    # A path may hold a line feed or a terminal's control codes; written as they came they would forge lines.
+    text = str(value)
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from equiserve.engine import Admission, Scheduler, ServedModel
 from equiserve.engine.statistics import REASONS
 
 _LABELS = ("model", "version")
+# Triton knows one runtime a version. Its names carry the sum over all that were asked for, ours carry each.
+_OUR_LABELS = (*_LABELS, "runtime")
 _BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -40,19 +42,23 @@ class EngineCollector(Collector):
         yield from self._our_names()
 
     def _tritons_names(self) -> Iterator[Metric]:
+        versions: dict[tuple[str, str], list[ServedModel]] = {}
+        for model in self._models():
+            versions.setdefault((model.name, model.version), []).append(model)
+
         def counter(name: str, text: str, value: Callable[[ServedModel], float]) -> Metric:
             family = CounterMetricFamily(name, text, labels=_LABELS)
-            for model in self._models():
-                family.add_metric([model.name, model.version], value(model))
+            for labels, models in versions.items():
+                family.add_metric(labels, sum(map(value, models)))
             return _without_total(family)
 
         yield counter("nv_inference_request_success", "Requests answered", lambda m: m.statistics.success.count)
         failures = CounterMetricFamily(
             "nv_inference_request_failure", "Requests not answered, by reason", labels=(*_LABELS, "reason")
         )
-        for model in self._models():
+        for labels, models in versions.items():
             for reason in REASONS:
-                failures.add_metric([model.name, model.version, reason], model.statistics.failures[reason])
+                failures.add_metric([*labels, reason], sum(model.statistics.failures[reason] for model in models))
         yield _without_total(failures)
         yield counter("nv_inference_count", "Rows computed", lambda m: m.statistics.rows)
         yield counter("nv_inference_exec_count", "Batches computed", lambda m: m.statistics.executions)
@@ -60,7 +66,7 @@ class EngineCollector(Collector):
             ("queue", "Time in the queue"),
             ("compute_input", "Time assembling batches"),
             ("compute_infer", "Time in the model"),
-            ("compute_output", "Time with the outputs"),
+            ("compute_output", "Time handing outputs back"),
         ):
             yield counter(
                 f"nv_inference_{stage}_duration_us",
@@ -73,25 +79,25 @@ class EngineCollector(Collector):
             lambda m: m.statistics.success.ns / 1e3,
         )
         pending = GaugeMetricFamily("nv_inference_pending_request_count", "Requests that wait", labels=_LABELS)
-        for model in self._models():
-            pending.add_metric([model.name, model.version], model.pending_calls)
+        for labels, models in versions.items():
+            pending.add_metric(labels, sum(model.pending_calls for model in models))
         yield pending
 
     def _our_names(self) -> Iterator[Metric]:
         info = GaugeMetricFamily("equiserve_info", "The server's version", labels=("version",))
         info.add_metric([__version__], 1)
         yield info
-        rows = GaugeMetricFamily("equiserve_pending_rows", "Rows that wait", labels=_LABELS)
-        sizes = HistogramMetricFamily("equiserve_batch_rows", "Rows in a batch, padding included", labels=_LABELS)
-        padded = CounterMetricFamily("equiserve_padded_rows", "Rows that only padded a batch", labels=_LABELS)
-        background = CounterMetricFamily("equiserve_background_rows", "Rows of checks and jobs", labels=_LABELS)
-        per_row = GaugeMetricFamily("equiserve_row_cost_seconds", "Learned seconds a row", labels=_LABELS)
-        fixed = GaugeMetricFamily("equiserve_batch_cost_seconds", "Learned seconds a batch", labels=_LABELS)
+        rows = GaugeMetricFamily("equiserve_pending_rows", "Rows that wait", labels=_OUR_LABELS)
+        sizes = HistogramMetricFamily("equiserve_batch_rows", "Rows in a batch, padding included", labels=_OUR_LABELS)
+        padded = CounterMetricFamily("equiserve_padded_rows", "Rows that only padded a batch", labels=_OUR_LABELS)
+        background = CounterMetricFamily("equiserve_background_rows", "Rows of checks and jobs", labels=_OUR_LABELS)
+        per_row = GaugeMetricFamily("equiserve_row_cost_seconds", "Learned seconds a row", labels=_OUR_LABELS)
+        fixed = GaugeMetricFamily("equiserve_batch_cost_seconds", "Learned seconds a batch", labels=_OUR_LABELS)
         exact = GaugeMetricFamily(
-            "equiserve_batch_invariant", "1 where company never changes a served answer's bits", labels=_LABELS
+            "equiserve_batch_invariant", "1 where company never changes a served answer's bits", labels=_OUR_LABELS
         )
         for model in self._models():
-            labels = [model.name, model.version]
+            labels = [model.name, model.version, model.runtime.name]
             counted = model.statistics
             rows.add_metric(labels, model.pending_rows)
             padded.add_metric(labels, counted.padded_rows)

@@ -44,7 +44,8 @@ def in_channels(image: Image.Image, spec: TensorSpec) -> Image.Image:
     if image.has_transparency_data:
         ground = Image.new("RGBA", image.size, (*(background_of(spec),) * 3, 255))
         image = Image.alpha_composite(ground, image.convert("RGBA"))
-    return image.convert("L" if spec.shape[1] == 1 else "RGB")
+    mode = "L" if spec.shape[1] == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def fit(image: Image.Image, spec: TensorSpec, input_fit: InputFit, field: str) -> Picture:
@@ -65,8 +66,8 @@ def fit(image: Image.Image, spec: TensorSpec, input_fit: InputFit, field: str) -
 
 
 def _planes(image: Image.Image) -> np.ndarray:
-    pixels = np.asarray(image)
-    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0))
+    pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(image.height, image.width, -1)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def fits(got: tuple[int, int], wanted: Sequence[int]) -> bool:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import struct
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from equiserve.artifact import TensorSpec
 from equiserve.errors import InvalidRequest, TooLarge
 from equiserve.pictures.fit import InputFit, Picture, fit, fits, in_channels, wrong_size
-from equiserve.pictures.header import DAMAGE, broken_picture, open_picture, probe
+from equiserve.pictures.header import PictureHeader, broken_picture, probe
+
+# Pillow's own limit would warn (once for the whole process) or raise at sizes that an operator cannot set here.
+Image.MAX_IMAGE_PIXELS = None
+
+# What Pillow raises for files that are damaged in one way or another.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error)
+# Not `Image.open`, which loads every plugin for the first file. A JPEG with several frames is a photograph with its
+# previews or its gain map: read as a plain JPEG it is the first of them, the picture.
+_READERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "WEBP": WebPImageFile,
+}
 
 
 def decode_picture(
@@ -37,21 +55,34 @@ def decode_picture(
         for height, width in ((header.height, header.width), (header.width, header.height))
     ):
         raise wrong_size((header.height, header.width), wanted, field)
-    with open_picture(file, header.format, field) as image:
-        # A JPEG with several frames is a photograph with its previews or its gain map; the first is the picture.
-        frames = 1 if header.format == "JPEG" else getattr(image, "n_frames", 1)
-        if frames != 1:
-            raise InvalidRequest(
-                f"{field}: the {header.format} is an animation of {frames} frames, expected a single picture",
-                code="animated_picture",
-                field=field,
-            )
-        try:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-        except DAMAGE as error:
-            raise broken_picture(file, header.format, str(error), field) from None
-    return fit(in_channels(upright, spec), spec, input_fit, field)
+    image = _open(file, header, field)
+    frames = getattr(image, "n_frames", 1)
+    if frames != 1:
+        raise InvalidRequest(
+            f"{field}: the {header.format} is an animation of {frames} frames, expected a single picture",
+            code="animated_picture",
+            field=field,
+        )
+    try:
+        image.load()
+        # `info` holds all that can tell of an orientation; a small PNG has none, and the look for it is not free.
+        if image.info:
+            ImageOps.exif_transpose(image, in_place=True)
+    except _DAMAGE as error:
+        raise broken_picture(file, header.format, str(error), field) from None
+    return fit(in_channels(image, spec), spec, input_fit, field)
+
+
+def _open(file: bytes, header: PictureHeader, field: str) -> Image.Image:
+    """Return a picture whose pixels are not decoded yet."""
+    try:
+        image = _READERS[header.format](io.BytesIO(file))
+    except _DAMAGE as error:
+        raise broken_picture(file, header.format, "its header cannot be read", field) from error
+    # A second header would get past the limit of pixels.
+    if image.size != (header.width, header.height):
+        raise broken_picture(file, header.format, "its headers differ in size", field)
+    return image
 
 
 def picture_from_array(array: np.ndarray, spec: TensorSpec, *, input_fit: InputFit, field: str = "picture") -> Picture:

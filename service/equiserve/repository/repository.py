@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from equiserve.artifact import Manifest, ModelFolder, find_model, find_models
+from equiserve.artifact import Manifest, ModelFolder, find_model, find_models, misplaced_files
 from equiserve.engine import CalibrationCache, Scheduler, ServedModel
-from equiserve.errors import EquiServeError, NotFound, Unavailable
+from equiserve.errors import EquiServeError, InternalError, NotFound, Unavailable
 from equiserve.repository.loader import Loader, Opened
+from equiserve.repository.measurer import Measurer
 
 log = logging.getLogger("equiserve.repository")
 
@@ -60,7 +60,8 @@ class Repository:
     ) -> None:
         self.root = root
         self.scheduler = scheduler
-        self.loaded_once = False
+        #: Whether start-up found what it was told to serve; requests should not come before.
+        self.ready = False
         self._loader = Loader(root, cache, threads=scheduler.threads, device=device)
         self._max_queued_rows = max_queued_rows
         self._versions: dict[str, dict[int, LoadedVersion]] = {}
@@ -69,9 +70,7 @@ class Repository:
         self._loading: set[str] = set()
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._closed = False
-        self._measurer = ThreadPoolExecutor(1, thread_name_prefix="calibration")
-        self._measuring: set[asyncio.Task[None]] = set()
+        self._measurer = Measurer(self._loader, lambda: not self._loading and scheduler.idle)
 
     # ---------------------------------------------------------------- what is there
 
@@ -88,7 +87,7 @@ class Repository:
         loaded = self._loaded(name, version)
         if runtime is None or runtime == loaded.default.runtime.name:
             return loaded.default
-        return loaded.others.get(runtime) or await self._open_other(loaded, runtime)
+        return loaded.others.get(runtime) or await self._open_other(name, version, runtime)
 
     def versions(self, name: str) -> list[str]:
         """Return the loaded versions of a model, ascending; raises NotFound where there are none."""
@@ -97,12 +96,11 @@ class Repository:
 
     def models(self) -> list[ServedModel]:
         """Return every loaded model version, each opened runtime apart."""
-        return [
-            served
-            for versions in self._versions.values()
-            for loaded in versions.values()
-            for served in (loaded.default, *loaded.others.values())
-        ]
+        return [served for name in self._versions for served in self._models_of(name)]
+
+    def _models_of(self, name: str) -> list[ServedModel]:
+        versions = self._versions.get(name, {})
+        return [served for loaded in versions.values() for served in (loaded.default, *loaded.others.values())]
 
     def index(self, *, ready_only: bool = False) -> list[dict[str, Any]]:
         """Return the v2 repository index: everything on disk or in memory, with its state and why."""
@@ -124,28 +122,40 @@ class Repository:
                 raise Unavailable(f"model {name!r} is being loaded", code="model_loading", field="model")
             why = f" ({self._reasons[name]})" if name in self._reasons else ""
             raise NotFound(
-                f"unknown model {name!r}{why}: loaded are {sorted(self._versions)}", code="unknown_model", field="model"
+                f"unknown model {name[:128]!r}{why}: loaded are {sorted(self._versions)}",
+                code="unknown_model",
+                field="model",
             )
         if not version:
             return versions[max(versions)]
-        if not version.isdecimal() or int(version) not in versions:
-            raise NotFound(
-                f"model {name!r} has no version {version!r}: loaded are {[str(number) for number in sorted(versions)]}",
-                code="unknown_version",
-                field="version",
-            )
-        return versions[int(version)]
+        known = {str(number): loaded for number, loaded in sorted(versions.items())}
+        if version in known:
+            return known[version]
+        raise NotFound(
+            f"model {name!r} has no version {version[:40]!r}: loaded are {list(known)}",
+            code="unknown_version",
+            field="version",
+        )
 
     # ---------------------------------------------------------------- changing it
 
     async def load_all(self, names: Iterable[str] | None = None) -> None:
-        """Load the named models (default: all); one that fails is logged and listed as unavailable."""
-        for name in find_models(self.root) if names is None else names:
+        """Load the named models (default: all); one that fails is logged and listed as unavailable.
+
+        Ready afterwards: with every named model, or with any at all; an empty folder is ready for models to come.
+        """
+        for path in misplaced_files(self.root):
+            log.warning("file ignored: expected NAME.onnx or NAME/VERSION/model.onnx", extra={"file": str(path)})
+        asked = find_models(self.root) if names is None else list(names)
+        if not asked:
+            log.warning("no model found", extra={"folder": str(self.root)})
+        for name in asked:
             try:
                 await self.load(name)
             except EquiServeError as error:
                 log.error("model not loaded", extra={"model": name, "error": error.message, "code": error.code})
-        self.loaded_once = True
+        missing = [name for name in asked if name not in self._versions]
+        self.ready = not missing or (names is None and len(missing) < len(asked))
 
     async def load(self, name: str) -> None:
         """Load a model, or load it anew from what lies on disk now; the old one serves until the new one is proven.
@@ -153,17 +163,32 @@ class Repository:
         Raises:
             NotFound: No such model in the folder.
             InvalidRequest: Manifest, digest or file is wrong; what was loaded before stays.
+            InternalError: The model fails on the golden input, or its files cannot be read.
         """
         async with self._lock:
             self._loading.add(name)
             try:
                 folder = await self._in_loader(find_model, self.root, name)
-                versions = {number: await self._load_version(folder, number) for number in folder.versions}
+                manifest = await self._in_loader(folder.manifest)
+                opened = {number: await self._open(folder, manifest, number) for number in folder.versions}
+            except NotFound:
+                # Not listed: anybody could fill the index with names that never were.
+                raise
             except EquiServeError as error:
                 self._reasons[name] = error.message
                 raise
+            except Exception as error:
+                log.exception("unexpected error while a model was loaded", extra={"model": name})
+                self._reasons[name] = f"cannot be loaded: {error}"
+                raise InternalError(f"model {name!r} cannot be loaded: {error}", code="load_failed") from None
             finally:
                 self._loading.discard(name)
+            # Served only once all versions are proven: what is served is also measured.
+            versions = {
+                number: LoadedVersion(folder, one.manifest, number, self._serve(one, number))
+                for number, one in opened.items()
+            }
+            self._measurer.end(self._models_of(name))
             self._versions[name] = versions
             self._reasons.pop(name, None)
             self._reindex(name)
@@ -172,6 +197,7 @@ class Repository:
         """Stop serving a model; requests that it has already taken are still answered."""
         async with self._lock:
             self._loaded(name, "")
+            self._measurer.end(self._models_of(name))
             del self._versions[name]
             self._reasons[name] = "unloaded"
             self._reindex(name)
@@ -179,13 +205,10 @@ class Repository:
 
     def close(self) -> None:
         """Fail what waits and stop loading."""
-        self._closed = True
-        for task in self._measuring:
-            task.cancel()
+        self._measurer.close()
         for model in self.models():
             model.retire()
-        for pool in (self._thread, self._measurer):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _reindex(self, name: str) -> None:
         """Rebuild the one-look-up table of the hot path."""
@@ -197,17 +220,18 @@ class Repository:
                 self._served[name, str(number)] = loaded.default
             self._served[name, ""] = versions[max(versions)].default
 
-    async def _load_version(self, folder: ModelFolder, number: int) -> LoadedVersion:
-        manifest = folder.manifest()
+    async def _open(self, folder: ModelFolder, manifest: Manifest | None, number: int) -> Opened:
+        """Open a version under its default runtime: the first of the manifest's that is there."""
         present = folder.versions[number]
         wanted = [name for name in manifest.runtimes if name in present] if manifest else []
-        runtime = [*wanted, *present][0]
-        opened = await self._in_loader(self._loader.open, folder, manifest, number, runtime)
-        served = self._serve(opened, number)
-        return LoadedVersion(folder, opened.manifest, number, served)
+        return await self._in_loader(self._loader.open, folder, manifest, number, [*wanted, *present][0])
 
-    async def _open_other(self, loaded: LoadedVersion, runtime: str) -> ServedModel:
+    async def _open_other(self, name: str, version: str, runtime: str) -> ServedModel:
         async with self._lock:
+            # Only now: the model may have been loaded anew, or unloaded, while the lock was waited for.
+            loaded = self._loaded(name, version)
+            if runtime == loaded.default.runtime.name:
+                return loaded.default
             if runtime not in loaded.others:
                 opened = await self._in_loader(
                     self._loader.open, loaded.folder, loaded.manifest, loaded.number, runtime
@@ -226,9 +250,7 @@ class Repository:
             max_queued_rows=self._max_queued_rows,
         )
         if not opened.calibration.measured:
-            task = asyncio.create_task(self._measure_when_idle(served))
-            self._measuring.add(task)
-            task.add_done_callback(self._measuring.discard)
+            self._measurer.begin(served)
         log.info(
             "model loaded",
             extra={
@@ -240,34 +262,6 @@ class Repository:
             },
         )
         return served
-
-    async def _measure_when_idle(self, served: ServedModel) -> None:
-        measure = partial(self._loader.measure, served, self._wait_for_idleness)
-        try:
-            calibration, runtime = await asyncio.get_running_loop().run_in_executor(self._measurer, measure)
-        except EquiServeError as error:
-            log.error("calibration failed", extra={"model": served.name, "error": error.message})
-            return
-        served.replace_runtime(runtime)
-        served.calibrate(calibration)
-        log.info(
-            "model calibrated",
-            extra={
-                "model": served.name,
-                "batch_invariance": calibration.batch_invariance,
-                "threads": calibration.threads,
-                "max_batch": calibration.max_batch,
-                "row_ms": round(calibration.per_row_s * 1e3, 4),
-                "batch_ms": round(calibration.fixed_s * 1e3, 4),
-            },
-        )
-
-    def _wait_for_idleness(self) -> None:
-        """Hold the measuring thread back while requests run or models are loaded; raises when the server stops."""
-        while not self._closed and (self._loading or not self.scheduler.idle):
-            time.sleep(0.02)
-        if self._closed:
-            raise Unavailable("the server is stopping", code="stopping")
 
     async def _in_loader(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))

@@ -1,4 +1,4 @@
-"""The REST edge as one ASGI application: the gate, and behind it FastAPI for every route but the tensor route."""
+"""The REST edge as one ASGI application: the gate, and behind it FastAPI for every route but the direct ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from starlette.types import ASGIApp
 from equiserve import __version__
 from equiserve.dataplane import DataPlane
 from equiserve.errors import EquiServeError, InvalidRequest
-from equiserve.rest.classify import classify_routes
+from equiserve.rest.classify import classify_operation
 from equiserve.rest.equivariance import equivariance_routes
 from equiserve.rest.errors import error_reply, from_framework, unexpected
 from equiserve.rest.gate import ERROR, Gate
-from equiserve.rest.openapi import DESCRIPTION, ERROR_RESPONSES, add_tensor_route
+from equiserve.rest.openapi import DESCRIPTION, ERROR_RESPONSES, add_direct_routes, infer_operation
 from equiserve.rest.operations import operations_routes
 from equiserve.rest.replies import context_of
 from equiserve.rest.repository import repository_routes
@@ -44,14 +44,13 @@ def build_app(plane: DataPlane, render_metrics: Callable[[], bytes]) -> ASGIApp:
     )
     for routes in (
         v2_routes(plane),
-        classify_routes(plane),
         equivariance_routes(plane),
         symmetry_routes(plane),
         repository_routes(plane),
         operations_routes(render_metrics),
     ):
         api.include_router(routes)
-    add_tensor_route(api)
+    add_direct_routes(api, {"infer": infer_operation, "classify": classify_operation})
     _map_errors(api)
     return Gate(plane, api)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import Response
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
 
 from equiserve.dataplane import DataPlane
-from equiserve.rest.openapi import picture_body
-from equiserve.rest.replies import context_of, json_reply
+from equiserve.engine import RequestContext
+from equiserve.rest.direct import DirectRoute
+from equiserve.rest.encoding import Headers
+from equiserve.rest.openapi import direct_operation, picture_body
 from equiserve.rest.submission import read_submission
+from equiserve.rest.tensors import Buffer
 from equiserve.tasks.classify import ClassifyRequest
 
 _OPTIONS = {
@@ -19,19 +23,46 @@ _OPTIONS = {
 }
 
 
-def classify_routes(plane: DataPlane) -> APIRouter:
-    """Return the routes over a data plane."""
-    routes = APIRouter(tags=["tasks"])
+async def classify(
+    plane: DataPlane,
+    route: DirectRoute,
+    headers: Mapping[str, str],
+    query: bytes,
+    body: Buffer,
+    context: RequestContext,
+) -> tuple[Headers, bytes]:
+    """Answer one request to classify pictures.
 
-    @routes.post("/v2/models/{model}/classify", openapi_extra=picture_body(_OPTIONS, several=True))
-    @routes.post("/v2/models/{model}/versions/{version}/classify", openapi_extra=picture_body(_OPTIONS, several=True))
-    async def classify(request: Request, model: str, version: str = "") -> Response:
-        """Classify one or more pictures: for each the most probable classes, and what the model guarantees."""
-        pictures, options = await read_submission(request, plane.compute)
-        asked = ClassifyRequest(model, version, runtime=options.text("runtime"), pictures=pictures)
-        asked.top_k = options.whole("top_k", asked.top_k)
-        asked.priority = options.whole("priority", asked.priority)
-        options.require_none_left()
-        return json_reply((await plane.classify(asked, context_of(request))).to_json())
+    Args:
+        plane: The data plane.
+        route: Model and version.
+        headers: Lower-case names.
+        query: The query string.
+        body: The whole body, inflated.
+        context: What admission found out.
 
-    return routes
+    Returns:
+        Headers and body of the answer (status 200).
+
+    Raises:
+        EquiServeError: See `read_submission`, `DataPlane.classify`; an option that is unknown or of another kind.
+    """
+    pictures, options = await read_submission(headers, query, body, plane.compute)
+    asked = ClassifyRequest(route.model, route.version, runtime=options.text("runtime"), pictures=pictures)
+    asked.top_k = options.whole("top_k", asked.top_k)
+    asked.priority = options.whole("priority", asked.priority)
+    options.require_none_left()
+    reply = orjson.dumps((await plane.classify(asked, context)).to_json())
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply))], reply
+
+
+def classify_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
+    """Return the route's OpenAPI operation."""
+    return direct_operation(
+        "classify",
+        path_parameters,
+        tag="tasks",
+        description="Classify one or more pictures: for each the most probable classes, and what the model guarantees.",
+        request=picture_body(_OPTIONS, several=True),
+        reply={"application/json": {"schema": {}}},
+    )

@@ -52,7 +52,8 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
 
         `Accept: image/svg+xml` gives the NERO plot (Zhao et al. 2023) instead of the report.
         """
-        pictures, options = await read_submission(request, plane.compute)
+        body, query = await request.body(), request.scope["query_string"]
+        pictures, options = await read_submission(request.headers, query, body, plane.compute)
         if len(pictures) != 1:
             raise InvalidRequest(
                 f"a check takes one picture, got {len(pictures)}", code="too_many_pictures", field="image"

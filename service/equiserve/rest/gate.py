@@ -1,7 +1,7 @@
 """What every HTTP request passes, whatever answers it: admission, its body under bounds, a watch over its client, one
 form of error, a request id on the answer, a line in the log.
 
-Plain ASGI in front of FastAPI: the tensor route is answered here and never reaches FastAPI's router.
+Plain ASGI in front of FastAPI: the direct routes are answered here and never reach FastAPI's router.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
 from equiserve.errors import Cancelled, EquiServeError
+from equiserve.rest.classify import classify
 from equiserve.rest.compression import inflate
+from equiserve.rest.direct import DirectRoute, direct_route
+from equiserve.rest.encoding import Headers
 from equiserve.rest.errors import MethodNotAllowed, unexpected
 from equiserve.rest.exchange import Exchange
-from equiserve.rest.infer import infer, infer_target
+from equiserve.rest.infer import infer
 from equiserve.rest.tensors import Buffer
 
 #: Key of the admitted `RequestContext` in the ASGI scope.
@@ -37,7 +40,7 @@ class Gate:
 
     Args:
         plane: The data plane.
-        api: Answers every route but the tensor route.
+        api: Answers every route but the direct ones.
     """
 
     def __init__(self, plane: DataPlane, api: ASGIApp) -> None:
@@ -63,22 +66,20 @@ class Gate:
         admission, watch, scope = self._plane.admission, exchange.watch, exchange.scope
         context: RequestContext | None = None
         try:
-            target = infer_target(scope["path"])
-            group = route_group(scope["path"]) if target is None else "inference"
+            route = direct_route(scope["path"])
+            group = route_group(scope["path"]) if route is None else "inference"
             context = admission.admit(group, exchange.headers, exchange.announced)
             exchange.request_id = context.request_id
             body = await exchange.read_body(admission, context)
             if "content-encoding" in exchange.headers:
                 body = await self._inflated(body, exchange.headers, context)
-            if target is None:
+            if route is None:
                 scope[CONTEXT] = context
                 await self._api(scope, _replay(body), exchange.send)
                 answered: EquiServeError | None = scope.get(ERROR)
                 return answered
             else:
-                if scope["method"] != "POST":
-                    raise MethodNotAllowed(scope["method"], "POST")
-                headers, reply = await infer(self._plane, target, exchange.headers, body, context)
+                headers, reply = await self._direct(route, exchange, body, context)
                 await exchange.reply(200, headers, reply)
         except EquiServeError as error:
             return error
@@ -98,6 +99,16 @@ class Gate:
                 admission.release(context)
         return None
 
+    async def _direct(
+        self, route: DirectRoute, exchange: Exchange, body: Buffer, context: RequestContext
+    ) -> tuple[Headers, bytes]:
+        scope = exchange.scope
+        if scope["method"] != "POST":
+            raise MethodNotAllowed(scope["method"], "POST")
+        if route.verb == "infer":
+            return await infer(self._plane, route, exchange.headers, body, context)
+        return await classify(self._plane, route, exchange.headers, scope["query_string"], body, context)
+
     async def _inflated(self, body: Buffer, headers: Mapping[str, str], context: RequestContext) -> Buffer:
         admission = self._plane.admission
         plain = await self._plane.compute.run(inflate, body, headers["content-encoding"], admission.max_body_bytes)
@@ -106,16 +117,13 @@ class Gate:
 
 
 def route_group(path: str) -> RouteGroup:
-    """Return the admission group of a path; whatever is not known here needs what metadata needs."""
+    """Return the admission group of a route behind FastAPI; whatever is not known here needs what metadata needs."""
     if path.startswith("/v2/health/") or path in _OPEN:
         return "open"
     if path.startswith("/v2/repository/models/"):
         return "admin"
-    if path.startswith("/v2/models/"):
-        if path.endswith("/classify"):
-            return "inference"
-        if path.endswith("/equivariance"):
-            return "check"
+    if path.startswith("/v2/models/") and path.endswith("/equivariance"):
+        return "check"
     return "metadata"
 
 

@@ -8,6 +8,7 @@ from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import RequestContext
 from equiserve.rest.compression import choose_coding, deflate
 from equiserve.rest.decoding import decode_raw, decode_request, read_header_length
+from equiserve.rest.direct import DirectRoute
 from equiserve.rest.encoding import HEADER_LENGTH, Headers, OutputForm, encode_response
 from equiserve.rest.tensors import Buffer
 
@@ -15,28 +16,14 @@ from equiserve.rest.tensors import Buffer
 LARGE_JSON = 64 << 10
 
 
-def infer_target(path: str) -> tuple[str, str] | None:
-    """Return model and version (or an empty one) of an inference path; None for any other path."""
-    if not path.endswith("/infer"):
-        return None
-    parts = path.split("/")
-    if parts[1:3] != ["v2", "models"] or not all(parts[3:]):
-        return None
-    if len(parts) == 5:
-        return parts[3], ""
-    if len(parts) == 7 and parts[4] == "versions":
-        return parts[3], parts[5]
-    return None
-
-
 async def infer(
-    plane: DataPlane, target: tuple[str, str], headers: Mapping[str, str], body: Buffer, context: RequestContext
+    plane: DataPlane, route: DirectRoute, headers: Mapping[str, str], body: Buffer, context: RequestContext
 ) -> tuple[Headers, bytes]:
     """Answer one inference request.
 
     Args:
         plane: The data plane.
-        target: Model and version.
+        route: Model and version.
         headers: Lower-case names.
         body: The whole body, inflated.
         context: What admission found out.
@@ -47,7 +34,7 @@ async def infer(
     Raises:
         EquiServeError: See `decode_request`, `DataPlane.infer`, `encode_response`.
     """
-    model, version = target
+    model, version = route.model, route.version
     header_length = read_header_length(headers.get(HEADER_LENGTH), len(body))
     if header_length == 0:
         metadata = await plane.model_metadata(model, version)

@@ -1,7 +1,8 @@
-"""What FastAPI cannot read off the routes: bodies that are no pydantic models, the tensor route, the errors."""
+"""What FastAPI cannot read off the routes: bodies that are no pydantic models, the direct routes, the errors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -68,23 +69,67 @@ def picture_body(options: dict[str, Any], *, several: bool) -> dict[str, Any]:
     }
 
 
-def add_tensor_route(api: FastAPI) -> None:
-    """Describe the tensor route, which is answered in front of FastAPI, in the application's OpenAPI document."""
+def add_direct_routes(api: FastAPI, operations: Mapping[str, Callable[[tuple[str, ...]], dict[str, Any]]]) -> None:
+    """Describe the routes that are answered in front of FastAPI in the application's OpenAPI document.
+
+    Args:
+        api: The application.
+        operations: For each verb what returns its operation, given the names of the path's parameters.
+    """
     generate = api.openapi
 
-    def with_tensor_route() -> dict[str, Any]:
+    def with_direct_routes() -> dict[str, Any]:
         document = generate()
-        for path, names in (
-            ("/v2/models/{model}/infer", ("model",)),
-            ("/v2/models/{model}/versions/{version}/infer", ("model", "version")),
-        ):
-            document["paths"].setdefault(path, {"post": _infer_operation(names)})
+        for verb, operation in operations.items():
+            for path, names in (
+                (f"/v2/models/{{model}}/{verb}", ("model",)),
+                (f"/v2/models/{{model}}/versions/{{version}}/{verb}", ("model", "version")),
+            ):
+                document["paths"].setdefault(path, {"post": operation(names)})
         return document
 
-    api.openapi = with_tensor_route  # type: ignore[method-assign]
+    api.openapi = with_direct_routes  # type: ignore[method-assign]
 
 
-def _infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
+def direct_operation(
+    verb: str,
+    path_parameters: tuple[str, ...],
+    *,
+    tag: str,
+    description: str,
+    request: dict[str, Any],
+    reply: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the OpenAPI operation of a direct route.
+
+    Args:
+        verb: The path's last part.
+        path_parameters: Their names.
+        tag: The route's group in the document.
+        description: What it does.
+        request: `requestBody`, and `parameters` beside those of the path.
+        reply: Content of the answer of status 200, by media type.
+    """
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+    return {
+        "tags": [tag],
+        "summary": verb.capitalize(),
+        "description": description,
+        "operationId": "_".join((verb, *path_parameters)),
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path_parameters),
+            *request["parameters"],
+        ],
+        "requestBody": request["requestBody"],
+        "responses": {
+            "200": {"description": "The answer", "content": reply},
+            **{str(status): {"description": text, "content": error} for status, text in _CONDITIONS.items()},
+        },
+    }
+
+
+def infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
+    """Return the tensor route's OpenAPI operation."""
     parameters = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
     tensor = {
         "type": "object",
@@ -123,31 +168,19 @@ def _infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
         },
     }
     binary = {"schema": {"type": "string", "format": "binary"}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
-    return {
-        "tags": ["Open Inference Protocol v2"],
-        "summary": "Infer",
-        "description": "Run a model on named tensors, as JSON or (far cheaper) with the binary tensor data extension.",
-        "operationId": "infer_" + "_".join(path_parameters),
-        "parameters": [
-            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path_parameters),
-            {
-                "name": HEADER_LENGTH,
-                "in": "header",
-                "required": False,
-                "schema": {"type": "integer", "minimum": 0},
-                "description": "length of the JSON part of a body that carries raw tensors; 0: the body is one tensor",
-            },
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": request}, "application/octet-stream": binary},
-        },
-        "responses": {
-            "200": {
-                "description": "The outputs",
-                "content": {"application/json": {"schema": response}, "application/octet-stream": binary},
-            },
-            **{str(status): {"description": text, "content": error} for status, text in _CONDITIONS.items()},
-        },
+    header_length = {
+        "name": HEADER_LENGTH,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "length of the JSON part of a body that carries raw tensors; 0: the body is one tensor",
     }
+    content = {"application/json": {"schema": request}, "application/octet-stream": binary}
+    return direct_operation(
+        "infer",
+        path_parameters,
+        tag="Open Inference Protocol v2",
+        description="Run a model on named tensors, as JSON or (far cheaper) with the binary tensor data extension.",
+        request={"parameters": [header_length], "requestBody": {"required": True, "content": content}},
+        reply={"application/json": {"schema": response}, "application/octet-stream": binary},
+    )

@@ -9,92 +9,72 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import orjson
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
 
 from equiserve.engine import ComputePool
 from equiserve.errors import InvalidRequest
-from equiserve.rest.infer import LARGE_JSON
+from equiserve.rest.form import read_form
 from equiserve.rest.options import Options
-from equiserve.rest.tensors import count_elements, describe, from_json
-
-MAX_PARTS = 256
+from equiserve.rest.tensors import Buffer, count_elements, describe, from_json
 
 Picture = bytes | np.ndarray
 
-
-class _InMemoryParser(MultiPartParser):
-    # The body is bounded and already in memory: a temporary file would only need a writable disk.
-    spool_max_size = 1 << 62
+#: A form or JSON longer than this is parsed on a thread: it may hold up the event loop for more than a millisecond.
+LARGE_BODY = 64 << 10
 
 
-async def read_submission(request: Request, compute: ComputePool) -> tuple[list[Picture], Options]:
+async def read_submission(
+    headers: Mapping[str, str], query: bytes, body: Buffer, compute: ComputePool
+) -> tuple[list[Picture], Options]:
     """Return the pictures (files as bytes, pixels as uint8 arrays) and the options of a request.
 
     Args:
-        request: Whose body was bounded by the gate.
-        compute: Parses large JSON.
+        headers: Its headers, lower-case names.
+        query: Its query string.
+        body: Its body, which was bounded by the gate.
+        compute: Parses what is large.
 
     Raises:
         InvalidRequest: No picture, a broken form, JSON or base64, pixels that are none, an option that came twice.
     """
-    body = await request.body()
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "multipart/form-data":
-        pictures, values = await _read_form(request)
-    elif content_type == "application/json" or (not content_type and body[:1] == b"{"):
-        pictures, values = _read_json(body) if len(body) <= LARGE_JSON else await compute.run(_read_json, body)
-    else:
-        pictures, values = [body] if body else [], {}
+    content_type = headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    read = _read_file
+    if kind == "multipart/form-data":
+        read = _read_form
+    elif kind == "application/json" or (not kind and body[:1] == b"{"):
+        read = _read_json
+    is_large = len(body) > LARGE_BODY and read is not _read_file
+    pictures, values = await compute.run(read, body, content_type) if is_large else read(body, content_type)
     if not pictures:
         raise InvalidRequest(
             "no picture came: send it as the body, as form field `file`, or as JSON `image` or `pixels`",
             code="no_picture",
             field="image",
         )
-    for name, value in request.query_params.multi_items():
-        if name in values:
-            raise InvalidRequest(f"option {name[:80]!r} came twice", code="duplicate_option", field=name[:80])
-        values[name] = value
+    if query:
+        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+            if name in values:
+                raise InvalidRequest(f"option {name[:80]!r} came twice", code="duplicate_option", field=name[:80])
+            values[name] = value
     return pictures, Options(values)
 
 
-async def _read_form(request: Request) -> tuple[list[Picture], dict[str, Any]]:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield await request.body()
-
-    try:
-        form = await _InMemoryParser(request.headers, stream(), max_files=MAX_PARTS, max_fields=MAX_PARTS).parse()
-    except MultiPartException as error:
-        raise InvalidRequest(f"broken form: {error.message}", code="broken_form", field="body") from None
-    pictures: list[Picture] = []
-    values: dict[str, Any] = {}
-    try:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                if name != "file":
-                    raise InvalidRequest(
-                        f"form field {name[:80]!r} is a file, expected files as `file`",
-                        code="unknown_file",
-                        field=name[:80],
-                    )
-                pictures.append(await value.read())
-            elif name in values:
-                raise InvalidRequest(f"option {name[:80]!r} came twice", code="duplicate_option", field=name[:80])
-            else:
-                values[name] = value
-    finally:
-        await form.close()
-    return pictures, values
+def _read_file(body: Buffer, content_type: str) -> tuple[list[Picture], dict[str, Any]]:
+    return [bytes(body)] if body else [], {}
 
 
-def _read_json(body: bytes) -> tuple[list[Picture], dict[str, Any]]:
+def _read_form(body: Buffer, content_type: str) -> tuple[list[Picture], dict[str, Any]]:
+    files, texts = read_form(body, content_type)
+    return [*files], {**texts}
+
+
+def _read_json(body: Buffer, content_type: str) -> tuple[list[Picture], dict[str, Any]]:
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -37,8 +37,6 @@ class TorchScriptRuntime:
                 "device cuda was asked for, but torch sees none", code="device_unavailable", field="device"
             )
         self._torch = torch
-        # One setting for the process: libtorch has no thread count a module.
-        torch.set_num_threads(threads)
         self.device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
         with warnings.catch_warnings():
             # TorchScript is deprecated in torch 2.13 and served on purpose.
@@ -57,6 +55,9 @@ class TorchScriptRuntime:
     def run(self, inputs: Mapping[str, np.ndarray]) -> Sequence[np.ndarray]:
         """Return every output, in the order of `outputs`."""
         torch = self._torch
+        if torch.get_num_threads() != self.threads:
+            # libtorch has no thread count a module; each thread that calls it has one, taken from whoever set it last.
+            torch.set_num_threads(self.threads)
         # Without the profiling executor: it compiles anew for every batch size, and its first calls differ in bits.
         with torch.inference_mode(), torch.jit.optimized_execution(False):
             arguments = [torch.from_numpy(_writable(inputs[spec.name])).to(self.device) for spec in self.inputs]

@@ -164,27 +164,23 @@ async def _scores(
 ) -> np.ndarray:
     """Return the class scores [n, K]: one call for pictures of one size, or one each where there is no batch axis."""
     model = classifier.model
+    priority = request.priority or DEFAULT_PRIORITY
+
+    async def call(members: list[np.ndarray]) -> np.ndarray:
+        rows = classifier.rows(np.stack(members) if len(members) > 1 else members[0][None])
+        return classifier.scores(await model.infer([rows], priority=priority, deadline=context.deadline))
+
     groups: dict[object, list[int]] = {}
     for index, array in enumerate(arrays):
         groups.setdefault(array.shape if model.batched else index, []).append(index)
-    priority = request.priority or DEFAULT_PRIORITY
-    calls = [
-        asyncio.ensure_future(
-            model.infer(
-                [classifier.rows(np.stack([arrays[index] for index in members]))],
-                priority=priority,
-                deadline=context.deadline,
-            )
-        )
-        for members in groups.values()
-    ]
+    if len(groups) == 1:
+        return await call(arrays)
+    calls = [asyncio.ensure_future(call([arrays[index] for index in members])) for members in groups.values()]
     try:
-        parts = [classifier.scores(outputs) for outputs in await asyncio.gather(*calls)]
+        parts = await asyncio.gather(*calls)
     finally:
-        for call in calls:
-            call.cancel()
-    if len(parts) == 1:
-        return parts[0]
+        for under_way in calls:
+            under_way.cancel()
     scores = np.empty((len(arrays), parts[0].shape[1]), parts[0].dtype)
     for members, part in zip(groups.values(), parts, strict=True):
         scores[members] = part
