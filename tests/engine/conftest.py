@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from engine_calls import Build
-from fake_runtime import DoublingRuntime, doubling_manifest
 
 from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.calibration import unmeasured
+from fake_runtime import DoublingRuntime, doubling_manifest
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_runtime import DoublingRuntime
 
 from equiserve.artifact import TensorSpec
 from equiserve.engine import CalibrationCache
 from equiserve.engine.calibration import golden_inputs, measure, unmeasured
+from fake_runtime import DoublingRuntime
 
 
 class MoodyRuntime(DoublingRuntime):

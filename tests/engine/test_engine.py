@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from engine_calls import Build, row, started
-from fake_runtime import DoublingRuntime, doubling_manifest
 
 from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.calibration import unmeasured
 from equiserve.errors import DeadlineExceeded, InternalError, Overloaded, Unavailable
+from fake_runtime import DoublingRuntime, doubling_manifest
 
 
 async def test_every_caller_gets_its_own_rows_back_from_shared_batches(build: Build) -> None:

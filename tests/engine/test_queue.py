@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import uvloop
 from engine_calls import Build, row, started
-from fake_runtime import DoublingRuntime, doubling_manifest
 
 from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.batcher import Batcher
 from equiserve.engine.calibration import unmeasured
 from equiserve.engine.core import Call
 from equiserve.errors import InternalError, Overloaded
+from fake_runtime import DoublingRuntime, doubling_manifest
 
 
 @pytest.mark.parametrize("delay_us", [100, 400, 1400])

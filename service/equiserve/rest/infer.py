@@ -13,7 +13,7 @@ from equiserve.rest.encoding import HEADER_LENGTH, Headers, OutputForm, encode_r
 from equiserve.rest.tensors import Buffer
 
 #: JSON longer than this is parsed on a thread: it would hold up the event loop for more than a millisecond.
-LARGE_JSON = 64 << 10
+LARGE_JSON = 256 << 10
 
 
 async def infer(
