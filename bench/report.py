@@ -77,7 +77,9 @@ def median_interval(values: Sequence[float], resamples: int = 2000) -> Interval:
     return Interval(float(np.median(array)), float(low), float(high))
 
 
-def facts(threads: Mapping[str, str], others: float, *, quick: bool, valid: bool) -> dict[str, object]:
+def facts(
+    threads: Mapping[str, str], others: float, speed: Sequence[float], *, quick: bool, valid: bool
+) -> dict[str, object]:
     """Return what a figure depends on beside the code: machine, versions, threads, how quiet it was."""
     return {
         "cpu": cpu_name(),
@@ -88,6 +90,7 @@ def facts(threads: Mapping[str, str], others: float, *, quick: bool, valid: bool
         "uvicorn": version("uvicorn"),
         "threads": dict(threads),
         "others_cores_before": round(others, 3),
+        "interpreter_loop_ms": [round(milliseconds, 1) for milliseconds in speed],
         "quick": quick,
         "valid": valid,
     }
@@ -114,7 +117,8 @@ def table(lines: Sequence[Line], process: Sequence[Figure], about: Mapping[str, 
     text += ["", *(f"- {figure.name}: {figure.text()}" for figure in process)]
     text += [
         "",
-        f"{about['cpu']}, {about['cores']} cores; onnxruntime {about['onnxruntime']}; threads {about['threads']}.",
+        f"{about['cpu']}, {about['cores']} cores; onnxruntime {about['onnxruntime']}; threads {about['threads']}; "
+        f"a fixed loop of interpreted Python took {about['interpreter_loop_ms']} ms before and after.",
     ]
     if not about["valid"]:
         text += ["", "**FIGURES NOT VALID: other programs used the machine.**"]

@@ -19,7 +19,7 @@ from typing import Self
 
 import numpy as np
 from bench.bound import Bound, BoundWindow
-from bench.cpu import QUIET_CORES, cores_used_by_others, tree_cpu_s, tree_rss_bytes
+from bench.cpu import QUIET_CORES, cores_used_by_others, interpreter_loop_ms, tree_cpu_s, tree_rss_bytes
 from bench.load import Window
 from bench.models import row, write_repository, zoo_models
 from bench.pictures import fixed_picture
@@ -220,6 +220,7 @@ def main() -> int:
     if others > QUIET_CORES and not arguments.force:
         print(f"other programs use {others:.2f} cores, at most {QUIET_CORES} may: not measured (--force to try)")
         return 2
+    speed = [interpreter_loop_ms()]
     with tempfile.TemporaryDirectory(prefix="equiserve-bench-") as name:
         folder = Path(name)
         models = folder / "models"
@@ -227,12 +228,13 @@ def main() -> int:
         with ServerProcess(models, log=folder / "server.log", cache=folder / "cache") as server:
             server.wait_until_calibrated()
             lines = [cell_line(cell) for cell in measure_cells(server, effort)]
+            speed.append(interpreter_loop_ms())
             threads = {model: server.properties(model)["threads"] for model in server.loaded()}
         process = measure_process(ZOO if zoo_models(ZOO) else models, effort, folder)
     busiest = max(others, *(line.others_cores for line in lines))
     if busiest > QUIET_CORES:
         print(f"other programs used up to {busiest:.2f} cores: figures not valid")
-    about = facts(threads, others, quick=arguments.quick, valid=busiest <= QUIET_CORES)
+    about = facts(threads, others, speed, quick=arguments.quick, valid=busiest <= QUIET_CORES)
     return write_report(RESULTS, lines, process, about)
 
 
