@@ -27,7 +27,7 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Return the handler of a unary call.
 
-    The request's id goes back with errors only: trailing metadata on every answer cost 5 % of a small call.
+    The request's id goes back with errors only: trailing metadata on every answer is a measurable part of a small call.
 
     The bytes reach `method` as they came: admission must see a request before any of it is decoded, and the tensor
     route reads and writes its messages without objects.
