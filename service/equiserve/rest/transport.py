@@ -1,5 +1,4 @@
-"""One system call an answer: uvicorn writes head and body apart, and each write that wakes the client costs as much as
-all the rest of the edge does for a small request."""
+"""One system call an answer, where uvicorn writes head and body apart; and a bound on what comes before a body."""
 
 from __future__ import annotations
 
