@@ -41,8 +41,8 @@ def machine_cpu_s() -> float:
 def interpreter_loop_ms() -> float:
     """Return the milliseconds of a fixed loop of interpreted Python, the best of five.
 
-    Virtual machines have slow phases that no load and no steal time shows and that a model's tight loops hardly feel:
-    the front end's figures scale with this one, the bound's do not.
+    The front end's figures scale with this one, the bound's do not. A Python that was built without optimisation (what
+    pyenv does unless told otherwise) takes half as long again as a distribution's.
     """
     best = float("inf")
     for _ in range(5):

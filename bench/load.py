@@ -78,7 +78,7 @@ class LoadClient:
     """Puts load on one server.
 
     Args:
-        http: Host and port of the REST edge.
+        http: Host and port of the REST edge; empty where there is none.
         grpc_address: Host and port of the gRPC edge.
         pid: The server's process, for its CPU time.
     """
@@ -117,7 +117,9 @@ class LoadClient:
         )
 
     async def _batches(self, model: str) -> dict[int, int]:
-        """Return how many batches of each size the server ran so far."""
+        """Return how many batches of each size the server ran so far; nothing of one without a REST edge."""
+        if not self._http:
+            return {}
         host, port = self._http.split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(
@@ -230,7 +232,7 @@ async def _serve_lines(client: LoadClient) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Closed-loop load client; reads a JSON order a line.")
-    parser.add_argument("--http", required=True)
+    parser.add_argument("--http", default="")
     parser.add_argument("--grpc", required=True)
     parser.add_argument("--pid", type=int, required=True)
     arguments = parser.parse_args()

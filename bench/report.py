@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -84,7 +84,7 @@ def facts(
     return {
         "cpu": cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
+        "python": sys.version.split("\n")[0],
         "onnxruntime": version("onnxruntime"),
         "grpcio": version("grpcio"),
         "uvicorn": version("uvicorn"),
@@ -117,7 +117,8 @@ def table(lines: Sequence[Line], process: Sequence[Figure], about: Mapping[str, 
     text += ["", *(f"- {figure.name}: {figure.text()}" for figure in process)]
     text += [
         "",
-        f"{about['cpu']}, {about['cores']} cores; onnxruntime {about['onnxruntime']}; threads {about['threads']}; "
+        f"{about['cpu']}, {about['cores']} cores; Python {about['python']}; "
+        f"onnxruntime {about['onnxruntime']}; threads {about['threads']}; "
         f"a fixed loop of interpreted Python took {about['interpreter_loop_ms']} ms before and after.",
     ]
     if not about["valid"]:

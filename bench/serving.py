@@ -8,19 +8,18 @@ pairs with a bootstrap interval. The rounds go through all cells in turn, so tha
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from bench.bound import Bound, BoundWindow
 from bench.cpu import QUIET_CORES, cores_used_by_others, interpreter_loop_ms, tree_cpu_s, tree_rss_bytes
+from bench.grpc_floor import measure_grpc_floor
 from bench.load import Window
+from bench.load_process import LoadProcess
 from bench.models import row, write_repository, zoo_models
 from bench.pictures import fixed_picture
 from bench.report import Figure, Line, facts, median_interval, write_report
@@ -81,39 +80,6 @@ def _rows(window: Window) -> int:
     return sum(size * count for size, count in window.executions.items())
 
 
-class LoadProcess:
-    """The load client as a process of its own (see `bench.load`)."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        command = [sys.executable, "-m", "bench.load", "--http", server.http, "--grpc", server.grpc]
-        self._process = subprocess.Popen(
-            [*command, "--pid", str(server.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def window(self, cell: Cell, seconds: float) -> Window:
-        """Measure one window; raises RuntimeError where an answer was not good."""
-        order = {"kind": cell.kind, "model": cell.model, "concurrency": cell.concurrency, "seconds": seconds}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the load client ended while it measured {order}")
-        fields = json.loads(answer)
-        fields["executions"] = {int(size): count for size, count in fields["executions"].items()}
-        window = Window(**fields)
-        if window.failures:
-            raise RuntimeError(f"{window.failures} requests failed under {order}")
-        return window
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()  # type: ignore[union-attr]
-        self._process.wait(30)
-
-
 def measure_cells(server: ServerProcess, effort: Effort) -> list[Cell]:
     """Measure every cell in turn, round after round."""
     bounds = {model: _bound(server, model) for model in ("tiny", "vit")}
@@ -121,10 +87,10 @@ def measure_cells(server: ServerProcess, effort: Effort) -> list[Cell]:
     if PICTURE_MODEL in server.loaded():
         bounds[PICTURE_MODEL] = _bound(server, PICTURE_MODEL)
         cells += [Cell(PICTURE_MODEL, "picture", n) for n in (1, 8)]
-    with LoadProcess(server) as load:
+    with LoadProcess(server.http, server.grpc, server.pid) as load:
         for done in range(effort.rounds):
             for cell in cells:
-                window = load.window(cell, effort.server_s)
+                window = load.window(cell.kind, cell.model, cell.concurrency, effort.server_s)
                 _same_answer(cell, window, bounds[cell.model])
                 cell.pairs.append((window, bounds[cell.model].window(window.executions, effort.bound_s)))
             print(f"round {done + 1} of {effort.rounds}", file=sys.stderr)
@@ -230,12 +196,13 @@ def main() -> int:
             lines = [cell_line(cell) for cell in measure_cells(server, effort)]
             speed.append(interpreter_loop_ms())
             threads = {model: server.properties(model)["threads"] for model in server.loaded()}
+        floor = measure_grpc_floor(effort.rounds, effort.server_s)
         process = measure_process(ZOO if zoo_models(ZOO) else models, effort, folder)
     busiest = max(others, *(line.others_cores for line in lines))
     if busiest > QUIET_CORES:
         print(f"other programs used up to {busiest:.2f} cores: figures not valid")
     about = facts(threads, others, speed, quick=arguments.quick, valid=busiest <= QUIET_CORES)
-    return write_report(RESULTS, lines, process, about)
+    return write_report(RESULTS, lines, [floor, *process], about)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from equiserve.observe.logs import configure_logs
 from equiserve.observe.metrics import metrics_renderer
 from equiserve.repository import Repository
 from equiserve.rest.app import build_app
-from equiserve.rest.transport import CoalescingHttp
+from equiserve.rest.protocol import DirectHttp
 from equiserve.rpc.server import build_server
 from equiserve.settings import Settings
 
@@ -94,7 +94,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     listener = _listen(settings.host, settings.http_port)
     config = uvicorn.Config(
         build_app(plane, render),
-        http=CoalescingHttp,
+        http=DirectHttp,
         loop="uvloop",
         lifespan="off",
         log_config=None,

@@ -136,18 +136,25 @@ class Exchange:
                     left -= len(message.get("body", b""))
 
     def log(self, error: EquiServeError | None, seconds: float) -> None:
-        """Write the request's line: a warning for a fault of ours, information otherwise."""
-        status = self.status if error is None else status_of(error)
-        extra: dict[str, object] = {
-            "request_id": self.request_id,
-            "method": self.scope["method"],
-            "path": self.scope["path"],
-            "status": status,
-            "ms": round(seconds * 1e3, 3),
-        }
-        if error is not None:
-            extra |= {"code": error.code, "error": error.message}
-        log.log(_level(status, self.scope["path"]), "request", extra=extra)
+        """Write the request's line."""
+        log_request(self.request_id, self.scope["method"], self.scope["path"], self.status, error, seconds)
+
+
+def log_request(
+    request_id: str, method: str, path: str, status: int, error: EquiServeError | None, seconds: float
+) -> None:
+    """Write a request's line: a warning for a fault of ours, information otherwise."""
+    status = status if error is None else status_of(error)
+    extra: dict[str, object] = {
+        "request_id": request_id,
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(seconds * 1e3, 3),
+    }
+    if error is not None:
+        extra |= {"code": error.code, "error": error.message}
+    log.log(_level(status, path), "request", extra=extra)
 
 
 def _level(status: int, path: str) -> int:

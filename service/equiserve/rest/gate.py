@@ -9,20 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
 from equiserve.errors import Cancelled, EquiServeError
-from equiserve.rest.classify import classify
-from equiserve.rest.compression import inflate
-from equiserve.rest.direct import DirectRoute, direct_route
-from equiserve.rest.encoding import Headers
+from equiserve.rest.direct import direct_route
+from equiserve.rest.direct_cycle import answer_direct, inflated
 from equiserve.rest.errors import MethodNotAllowed, unexpected
 from equiserve.rest.exchange import Exchange
-from equiserve.rest.infer import infer
 from equiserve.rest.tensors import Buffer
 
 #: Key of the admitted `RequestContext` in the ASGI scope.
@@ -41,10 +37,13 @@ class Gate:
     Args:
         plane: The data plane.
         api: Answers every route but the direct ones.
+
+    Attributes:
+        plane: The data plane.
     """
 
     def __init__(self, plane: DataPlane, api: ASGIApp) -> None:
-        self._plane = plane
+        self.plane = plane
         self._api = api
         self._log_all = plane.settings.access_log
 
@@ -63,7 +62,7 @@ class Gate:
 
     async def _answer(self, exchange: Exchange) -> EquiServeError | None:
         """Answer a request; return the error of one that was not answered."""
-        admission, watch, scope = self._plane.admission, exchange.watch, exchange.scope
+        admission, watch, scope = self.plane.admission, exchange.watch, exchange.scope
         context: RequestContext | None = None
         try:
             route = direct_route(scope["path"])
@@ -71,15 +70,19 @@ class Gate:
             context = admission.admit(group, exchange.headers, exchange.announced)
             exchange.request_id = context.request_id
             body = await exchange.read_body(admission, context)
-            if "content-encoding" in exchange.headers:
-                body = await self._inflated(body, exchange.headers, context)
             if route is None:
+                if "content-encoding" in exchange.headers:
+                    body = await inflated(self.plane, exchange.headers, body, context)
                 scope[CONTEXT] = context
                 await self._api(scope, _replay(body), exchange.send)
                 answered: EquiServeError | None = scope.get(ERROR)
                 return answered
             else:
-                headers, reply = await self._direct(route, exchange, body, context)
+                if scope["method"] != "POST":
+                    raise MethodNotAllowed(scope["method"], "POST")
+                headers, reply = await answer_direct(
+                    self.plane, route, exchange.headers, scope["query_string"], body, context
+                )
                 await exchange.reply(200, headers, reply)
         except EquiServeError as error:
             return error
@@ -98,22 +101,6 @@ class Gate:
             if context is not None:
                 admission.release(context)
         return None
-
-    async def _direct(
-        self, route: DirectRoute, exchange: Exchange, body: Buffer, context: RequestContext
-    ) -> tuple[Headers, bytes]:
-        scope = exchange.scope
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(scope["method"], "POST")
-        if route.verb == "infer":
-            return await infer(self._plane, route, exchange.headers, body, context)
-        return await classify(self._plane, route, exchange.headers, scope["query_string"], body, context)
-
-    async def _inflated(self, body: Buffer, headers: Mapping[str, str], context: RequestContext) -> Buffer:
-        admission = self._plane.admission
-        plain = await self._plane.compute.run(inflate, body, headers["content-encoding"], admission.max_body_bytes)
-        admission.grow(context, len(plain))
-        return plain
 
 
 def route_group(path: str) -> RouteGroup:

@@ -38,6 +38,12 @@ class CoalescingTransport(asyncio.Transport):
             self._loop.call_soon(self._flush)
         self._parts.append(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Send a whole answer now, after what was written before it."""
+        self._flush()
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
     def _flush(self) -> None:
         parts = self._parts
         if parts:
