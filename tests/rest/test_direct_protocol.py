@@ -229,6 +229,15 @@ async def test_an_idle_connection_is_closed_and_a_waiting_one_is_not(hold: Hold)
         assert await asyncio.wait_for(peer.reader.read(), 20) == b""
 
 
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /v2/models/held/infer HTTP/1.1\r\nHost: x\r\n"], ids=["nothing", "half a head"]
+)
+async def test_a_connection_that_sends_no_request_is_closed(hold: Hold, sent: bytes) -> None:
+    async with serving(hold(), timeout_keep_alive=0.2) as peer:
+        peer.send(sent)
+        assert await asyncio.wait_for(peer.reader.read(), 20) == b""
+
+
 async def test_a_server_that_stops_answers_what_it_has_begun(hold: Hold) -> None:
     held = hold()
     async with serving(held) as peer:

@@ -38,6 +38,7 @@ class DirectHttp(CoalescingHttp):
         super().connection_made(transport)
         if isinstance(self.app, Gate):
             self._plane = self.app.plane
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection, and the request whose answer nobody waits for any more."""
@@ -62,6 +63,7 @@ class DirectHttp(CoalescingHttp):
 
     def on_headers_complete(self) -> None:
         """Decide who answers."""
+        self._idle_since = math.inf
         cycle = self._direct_cycle()
         if cycle is not None:
             self._in_head = False
@@ -98,12 +100,10 @@ class DirectHttp(CoalescingHttp):
             return
         self.server_state.total_requests += 1
         self.flow.resume_reading()
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wake_after(self.timeout_keep_alive)
+        self._await_request()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close the connection if it has been idle for long enough, else look again."""
+        """Close the connection if no complete head of a request came for long enough, else look again."""
         self.timeout_keep_alive_task = None
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         # A loop may fire a timer early by as much as its resolution.
@@ -113,8 +113,12 @@ class DirectHttp(CoalescingHttp):
             self._wake_after(min(left, self.timeout_keep_alive))
 
     def _unset_keepalive_if_required(self) -> None:
-        # One timer that looks at the time, not one that is made and unmade with every request.
-        self._idle_since = math.inf
+        """Leave the timer as it is: it looks at the time, which costs less than a new timer with every request."""
+
+    def _await_request(self) -> None:
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wake_after(self.timeout_keep_alive)
 
     def _wake_after(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
