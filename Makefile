@@ -102,3 +102,5 @@ test-container: ## build the image, bring compose up, classify a picture, check 
 	deploy/test-container.sh
 
 train-environment: $(VENV)/.test ## torch and what training and export need
+	@$(if $(TRAIN),echo "$(VENV) can train: $(BIN)/python -m equiserve_models.train --help",\
+	  echo "no torch: constraints-cpu.txt names a build for CPython 3.11, and $(PYTHON) is another; try PYTHON=python3.11" >&2; exit 1)
