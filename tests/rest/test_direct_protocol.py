@@ -4,84 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import uvicorn
+from direct_peer import BODY, PATH, Hold, Peer, request, serving, until
 
 from equiserve.rest import direct_cycle, protocol
 from equiserve.rest.direct_cycle import DirectCycle
-from equiserve.rest.protocol import DirectHttp
-
-BODY = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}).encode()
-PATH = "/v2/models/held/infer"
-
-Hold = Callable[..., Any]
-
-
-def request(body: bytes = BODY, *fields: str, path: str = PATH, length: int | None = None) -> bytes:
-    head = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body) if length is None else length}", *fields]
-    return "\r\n".join([*head, "", ""]).encode() + body
-
-
-class Peer:
-    """One connection, and the server behind it."""
-
-    def __init__(self, server: uvicorn.Server) -> None:
-        self.server = server
-
-    async def connect(self) -> None:
-        self.reader, self.writer = await asyncio.open_connection(*self.server.servers[0].sockets[0].getsockname())
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """Return status, header fields and body of the next answer."""
-        async with asyncio.timeout(20):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            fields = dict(line.split(": ", 1) for line in head[1:] if line)
-            return int(head[0].split()[1]), fields, await self.reader.readexactly(int(fields["content-length"]))
-
-
-@asynccontextmanager
-async def serving(held: Any, **options: Any) -> AsyncIterator[Peer]:
-    config = uvicorn.Config(
-        held.app,
-        http=DirectHttp,
-        host="127.0.0.1",
-        port=0,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        **options,
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.ensure_future(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:  # noqa: ASYNC110 - uvicorn announces it in no other way
-            await asyncio.sleep(0.01)
-    peer = Peer(server)
-    await peer.connect()
-    try:
-        yield peer
-    finally:
-        held.runtime.gate.set()
-        peer.writer.close()
-        server.should_exit = True
-        await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -139,6 +68,31 @@ async def test_admission_refuses_in_the_words_of_the_gate(hold: Hold, cycles: li
         status, _, text = await peer.answer()
     assert (status, json.loads(text)["code"]) == (413, "body_too_large")
     assert cycles == []
+
+
+async def test_what_is_no_http_is_refused_in_the_form_of_every_error(hold: Hold) -> None:
+    async with serving(hold()) as peer:
+        peer.send(b"POST /v2/models/held/infer HTTP/1.1\r\nno field\r\n\r\n")
+        status, fields, text = await peer.answer()
+        assert (status, json.loads(text)["code"], fields["connection"]) == (400, "malformed_http", "close")
+        assert await peer.reader.read() == b""
+
+
+@pytest.mark.parametrize("cut", [0, 100, -len(BODY)], ids=["one packet", "within the head", "after the head"])
+async def test_an_offer_to_upgrade_is_passed_over_and_the_body_is_the_requests(
+    hold: Hold, cycles: list[DirectCycle], cut: int
+) -> None:
+    held = hold()
+    held.runtime.gate.set()
+    offer = request(BODY, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB")
+    async with serving(held) as peer:
+        peer.send(offer[:cut])
+        await asyncio.sleep(0.02)
+        peer.send(offer[cut:] + request())
+        for _ in range(2):
+            status, _, text = await peer.answer()
+            assert (status, json.loads(text)["outputs"][0]["data"]) == (200, [2.0, 4.0])
+    assert cycles
 
 
 async def test_pipelined_requests_are_answered_in_order(hold: Hold) -> None:

@@ -108,6 +108,9 @@ class Closing(asyncio.Transport):
     def close(self) -> None:
         self.gone = True
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 async def test_an_answer_to_a_peer_that_left_in_the_same_turn_is_dropped_without_a_fault() -> None:
     faults: list[object] = []

@@ -58,6 +58,11 @@ async def inflated(plane: DataPlane, headers: Mapping[str, str], body: Buffer, c
     return plain
 
 
+def stopping() -> Unavailable:
+    """Return what the caller of a request hears that outlasts the server's grace."""
+    return Unavailable("the request was given up: the server is stopping", code="stopping")
+
+
 class Connection(Protocol):
     """What a cycle needs of the connection that it came in on."""
 
@@ -173,6 +178,16 @@ class DirectCycle:
         self.keep_alive = False
         self._refuse(DeadlineExceeded("the body did not arrive in time", code="upload_timeout", field="body"))
 
+    def stop(self) -> None:
+        """Give the request up: the server does not wait for it any longer."""
+        if self.response_complete:
+            return
+        self.keep_alive = False
+        if self._coroutine is None:
+            self._refuse(stopping())
+        elif self._awaited is not None:
+            self._awaited.cancel()
+
     def _step(self, _: object = None) -> None:
         """Run the coroutine up to the next thing that it waits for."""
         assert self._coroutine is not None
@@ -189,7 +204,7 @@ class DirectCycle:
             if self.disconnected:
                 self._end(Cancelled("the client went away"))
             else:
-                self._refuse(Unavailable("the request was given up: the server is stopping"))
+                self._refuse(stopping())
         except Exception:
             log.exception("unexpected error", extra={"request_id": self._context.request_id, "path": self._path})
             self._refuse(unexpected(self._context.request_id))

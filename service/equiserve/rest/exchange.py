@@ -127,7 +127,8 @@ class Exchange:
 
     async def _linger(self) -> None:
         left = _LINGER_BYTES
-        with contextlib.suppress(TimeoutError):
+        # A server that stops cancels what it does not wait for any longer; the answer is on its way by then.
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(_LINGER_S):
                 while left > 0:
                     message = await self.receive()

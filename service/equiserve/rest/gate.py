@@ -16,7 +16,7 @@ from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
 from equiserve.errors import Cancelled, EquiServeError
 from equiserve.rest.direct import direct_route
-from equiserve.rest.direct_cycle import answer_direct, inflated
+from equiserve.rest.direct_cycle import answer_direct, inflated, stopping
 from equiserve.rest.errors import MethodNotAllowed, unexpected
 from equiserve.rest.exchange import Exchange
 from equiserve.rest.tensors import Buffer
@@ -87,10 +87,9 @@ class Gate:
         except EquiServeError as error:
             return error
         except asyncio.CancelledError:
-            if watch.verdict is None:
-                raise
             watch.acknowledge()
-            return watch.verdict
+            # Whoever else cancels is the server, which has waited long enough for its last requests.
+            return stopping() if watch.verdict is None else watch.verdict
         except Exception:
             request_id = exchange.identify(admission)
             log.exception("unexpected error", extra={"request_id": request_id, "path": scope["path"]})

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any
 
 from equiserve.dataplane import DataPlane
 from equiserve.errors import EquiServeError
 from equiserve.rest.direct import direct_route
 from equiserve.rest.direct_cycle import DirectCycle
 from equiserve.rest.gate import Gate
-from equiserve.rest.transport import CoalescingHttp, CoalescingTransport
+from equiserve.rest.transport import CoalescingHttp
 from equiserve.rest.watch import UPLOAD_S
 
 # Larger bodies are read under uvicorn's flow control.
@@ -49,6 +48,13 @@ class DirectHttp(CoalescingHttp):
             self.timeout_keep_alive_task = None
         if self._direct is not None:
             self._direct.abandon()
+
+    def shutdown(self) -> None:
+        """Let the request that is under way end, but not for longer than the server waits."""
+        super().shutdown()
+        grace_s = self.config.timeout_graceful_shutdown
+        if self._direct is not None and grace_s is not None:
+            self.loop.call_later(grace_s, self._direct.stop)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; a body must not stay away for ever."""
@@ -125,9 +131,7 @@ class DirectHttp(CoalescingHttp):
 
     def send(self, data: bytes) -> None:
         """Send the whole answer of a direct request."""
-        transport: Any = self.transport
-        assert isinstance(transport, CoalescingTransport)
-        transport.write_whole(data)
+        self._coalescing.write_whole(data)
 
     def close(self) -> None:
         """Close the connection after what was sent."""
@@ -141,8 +145,9 @@ class DirectHttp(CoalescingHttp):
 
     def _direct_cycle(self) -> DirectCycle | None:
         """Return the request as a direct one, admitted; None where uvicorn and the gate are to answer."""
-        raw_path, _, query = self.url.partition(b"?")
-        if self._plane is None or not raw_path.endswith(_VERBS) or b"%" in raw_path or not raw_path.isascii():
+        url = self.url
+        raw_path, _, query = url.partition(b"?")
+        if self._plane is None or not raw_path.endswith(_VERBS) or not url.isascii() or b"%" in raw_path or b"#" in url:
             return None
         parser, running = self.parser, self.cycle
         if (
