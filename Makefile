@@ -88,12 +88,22 @@ proto-check: ## the committed stubs are those that proto/ gives
 
 # ---------------------------------------------------------------- slow proofs, each with a target of its own
 
-.PHONY: exhaustive bench test-wheel test-container train-environment
+.PHONY: exhaustive exhaustive-shift bench bench-anchoring bench-statistics test-wheel test-container train-environment
 exhaustive: $(VENV)/.test ## all 784 shifts of 132 pictures through the running server, to the last bit
 	$(BIN)/python -m bench.exhaustive
 
+exhaustive-shift: $(VENV)/.test ## the same for every anchored model, 1,000 pictures and ties (10 minutes a model; needs the data)
+	$(BIN)/python -m bench.exhaustive --all
+
 bench: $(VENV)/.test ## server CPU over bare ONNX Runtime (10 minutes, quiet machine; QUICK=1: one minute)
 	$(BIN)/python -m bench.serving $(if $(QUICK),--quick) $(if $(FORCE),--force)
+
+bench-anchoring: $(VENV)/.test ## what anchoring and the canonical origin cost at 224 pixels
+	$(BIN)/python -m bench.anchoring
+
+bench-statistics: $(VENV)/.test ## how often the check's intervals hold, and what the search for the worst element finds
+	$(BIN)/python -m bench.coverage
+	$(BIN)/python -m bench.search
 
 test-wheel: $(VENV)/.test ## the built wheel serves from another folder, beside proto-plus
 	$(BIN)/python tests/packaging/serve_from_wheel.py

@@ -11,6 +11,7 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.engine import ServedModel
 from equiserve.errors import InternalError, Unsupported
 from equiserve.numerics.probabilities import softmax
+from equiserve.symmetrization import CanonicalOrigin, symmetrization_of
 
 # A row of scores is taken for a distribution where its sum is this close to 1 (FP16 keeps three digits).
 _SUM_TOLERANCE = 2e-3
@@ -25,12 +26,14 @@ class PictureClassifier:
         input: Its input, [batch, channel, height, width] with 1 or 3 channels (or -1), UINT8 or floating.
         output: Index of the class scores among its outputs, [batch, class].
         gives_probabilities: What the manifest says of the scores; None where it says nothing.
+        canonical_origin: How `rows` symmetrises; the manifest's default.
     """
 
     model: ServedModel
     input: TensorSpec
     output: int
     gives_probabilities: bool | None
+    canonical_origin: CanonicalOrigin | None
 
     @classmethod
     def of(cls, model: ServedModel) -> PictureClassifier:
@@ -54,7 +57,9 @@ class PictureClassifier:
             raise _no_classifier(model, f"{len(scores)} of its outputs ({shapes}) can be class scores")
         index = [output.name for output in model.runtime.outputs].index(scores[0].name)
         kind = scores[0].kind
-        return cls(model, spec, index, None if kind == "other" else kind == "probabilities")
+        default = symmetrization_of(model, None)
+        origin = default if isinstance(default, CanonicalOrigin) else None
+        return cls(model, spec, index, None if kind == "other" else kind == "probabilities", origin)
 
     @property
     def classes(self) -> int | None:
@@ -70,14 +75,18 @@ class PictureClassifier:
             pictures: uint8 [n, C, H, W].
 
         Returns:
-            [n, C, H, W] in the input's dtype. A floating input gets pixels from 0 to 255 as they are, unless its
-            value range ends at 1: then they are divided by 255.
+            [n, C, H, W] in the input's dtype, at `canonical_origin` where there is one. A floating input gets pixels
+            from 0 to 255 as they are, unless its value range ends at 1: then they are divided by 255.
+
+        Raises:
+            InvalidRequest: The patch of `canonical_origin` does not divide the pictures.
         """
-        dtype = NUMPY_OF[self.input.datatype]
-        if dtype == np.uint8:
-            return pictures
-        scaled = self.input.value_range is not None and self.input.value_range[1] <= 1
-        return pictures.astype(dtype) / dtype.type(255) if scaled else pictures.astype(dtype)
+        rows, dtype = pictures, NUMPY_OF[self.input.datatype]
+        if dtype != np.uint8:
+            scaled = self.input.value_range is not None and self.input.value_range[1] <= 1
+            rows = pictures.astype(dtype) / dtype.type(255) if scaled else pictures.astype(dtype)
+        # After the conversion, so that `infer` on these very numbers chooses the same origin.
+        return rows if self.canonical_origin is None else self.canonical_origin.apply(rows)
 
     def scores(self, outputs: list[np.ndarray]) -> np.ndarray:
         """Return the class scores [n, K] among a model call's outputs; raises InternalError on another shape."""

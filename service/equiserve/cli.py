@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from equiserve import __version__
+from equiserve.check_command.arguments import add_arguments
 from equiserve.errors import EquiServeError
 from equiserve.settings import Settings
 
@@ -23,10 +24,16 @@ _SAMPLE_PICTURE = Path("tests/data/ankle_boot.png")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code: 0, 1 where serving failed, 2 where a setting is wrong."""
-    options, unknown = _parser().parse_known_args(arguments)
+    """Run the command line; returns the exit code: of `check` its own, of `serve` 0, or 1 where serving failed.
+
+    A wrong command line or setting is 2.
+    """
+    parser, commands = _parser()
+    options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        return _complain(_unknown_option(unknown), 2)
+        return _complain(_unknown_option(unknown, options.command, commands[options.command]), 2)
+    if options.command == "check":
+        return _check(options)
     given = {key: value for key, value in vars(options).items() if value is not None and key != "command"}
     try:
         settings = Settings(**given)
@@ -43,18 +50,32 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    from equiserve.check_command.command import run
+
+    try:
+        return run(options)
+    except ValidationError as error:
+        return _complain("\n".join(_wrong_setting(item) for item in error.errors()), 2)
+    except (EquiServeError, OSError) as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return 130
+
+
 def _complain(sentences: str, code: int) -> int:
     for sentence in sentences.splitlines():
         print(f"equiserve: {sentence}", file=sys.stderr)
     return code
 
 
-def _unknown_option(unknown: list[str]) -> str:
+def _unknown_option(unknown: list[str], command: str, parser: argparse.ArgumentParser) -> str:
     options = [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]
     wrong = f"there is no option {options[0]}" if options else f"unexpected argument {unknown[0]!r}"
-    near = get_close_matches(options[0], [_flag(name) for name in Settings.model_fields], n=2) if options else []
+    known = [option for action in parser._actions for option in action.option_strings]
+    near = get_close_matches(options[0], known, n=2) if options else []
     guess = f"; did you mean {' or '.join(near)}?" if near else ";"
-    return f"{wrong}{guess} `equiserve serve --help` lists the options"
+    return f"{wrong}{guess} `equiserve {command} --help` lists the options"
 
 
 def _wrong_setting(item: ErrorDetails) -> str:
@@ -73,7 +94,8 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser, and that of each command."""
     parser = argparse.ArgumentParser(
         prog="equiserve", description="Serve models whose outputs must move with their inputs, and prove it."
     )
@@ -97,7 +119,15 @@ def _parser() -> argparse.ArgumentParser:
             extra = {"metavar": name.rsplit("_", 1)[-1].upper()}
         default = "" if field.default is None else f" (default: {field.default})"
         serve.add_argument(_flag(name), dest=name, default=None, help=f"{field.description or ''}{default}", **extra)
-    return parser
+    check = commands.add_parser(
+        "check",
+        help="check how a model's answers move with its inputs",
+        description="Check a server's model, or a model file, on pictures. Exit code: 0 pass, 1 fail, 2 the check "
+        "could not be run, 3 inconclusive or not informative.",
+        allow_abbrev=False,
+    )
+    add_arguments(check)
+    return parser, {"serve": serve, "check": check}
 
 
 def _announce(settings: Settings, host: str, http_port: int, grpc_port: int | None) -> None:

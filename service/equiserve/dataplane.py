@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,14 +11,20 @@ import numpy as np
 
 from equiserve import __version__, description
 from equiserve.artifact.datatypes import NUMPY_OF, datatype_of
-from equiserve.checks import CheckReport, CheckRequest, run_check
-from equiserve.engine import Admission, ComputePool, RequestContext, ServedModel
+from equiserve.checks import Checker, CheckEvent, CheckReport, CheckRequest, OrbitPreview, report_of
+from equiserve.checks.job_store import JobStore
+from equiserve.checks.jobs import Jobs
+from equiserve.checks.monitor import TrafficMonitor
+from equiserve.checks.smoke import SmokeChecks
+from equiserve.engine import Admission, CalibrationCache, ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.errors import InvalidRequest, NotFound, Unavailable, Unsupported
 from equiserve.repository import Repository
 from equiserve.settings import Settings
+from equiserve.symmetrization import Symmetrization, symmetrization_of
 from equiserve.symmetry import group_catalogue, metric_catalogue
 from equiserve.tasks.classify import Classification, ClassifyRequest, classify
+from equiserve.tasks.symmetrize import infer_symmetrized
 
 T = TypeVar("T")
 
@@ -45,7 +51,8 @@ class InferRequest:
         id: The caller's id, echoed.
         inputs: Named arrays; object arrays of bytes for BYTES.
         outputs: Names of the outputs wanted; None = all.
-        parameters: `priority`, `timeout` (microseconds in the queue), `runtime`, and whatever else came.
+        parameters: `priority`, `timeout` (microseconds in the queue), `runtime`, `symmetrize` (see `symmetrization`),
+            and whatever else came.
     """
 
     model: str
@@ -58,11 +65,12 @@ class InferRequest:
 
 @dataclass(slots=True)
 class InferResponse:
-    """Outputs by name, in the model's order, and which model and runtime gave them."""
+    """Outputs by name, in the model's order, which model and runtime gave them, and how they were made invariant."""
 
     model: ServedModel
     id: str
     outputs: dict[str, np.ndarray]
+    symmetrize: str | None = None
 
 
 class DataPlane:
@@ -80,6 +88,31 @@ class DataPlane:
         self.admission = admission
         self.compute = compute
         self.settings = settings
+        self.checker = Checker(
+            repository.get,
+            compute,
+            max_pixels=settings.max_pixels,
+            max_orbit=settings.max_orbit,
+            cache_bytes=settings.check_cache_bytes,
+        )
+        store = JobStore(
+            settings.jobs_dir or CalibrationCache(settings.cache).folder / "jobs",
+            max_jobs=settings.max_jobs,
+            max_bytes=settings.max_jobs_bytes,
+            ttl_s=settings.job_ttl_s,
+        )
+        self.jobs = Jobs(self.checker, store, max_elements=settings.max_job_elements)
+        self.smoke = SmokeChecks(self.checker)
+        self.monitor = TrafficMonitor(self.checker, settings.monitor_share) if settings.monitor_share else None
+        if settings.smoke_check:
+            repository.on_measured = self.smoke.begin
+
+    async def close(self) -> None:
+        """Stop what runs by itself: jobs (which go on after the next start), smoke checks, monitoring."""
+        await self.jobs.close()
+        self.smoke.close()
+        if self.monitor is not None:
+            self.monitor.close()
 
     # ---------------------------------------------------------------- health and metadata
 
@@ -101,11 +134,23 @@ class DataPlane:
 
     async def model_metadata(self, name: str, version: str = "") -> dict[str, Any]:
         """Return the v2 metadata of a model; raises NotFound."""
-        return description.metadata(await self.repository.get(name, version), self.repository.versions(name))
+        model = await self.repository.get(name, version)
+        content = description.metadata(model, self.repository.versions(name))
+        content["properties"] |= self._smoke_properties(model)
+        return content
 
     async def model_config(self, name: str, version: str = "") -> dict[str, Any]:
         """Return the configuration of a model in the model_configuration extension's terms; raises NotFound."""
-        return description.configuration(await self.repository.get(name, version))
+        model = await self.repository.get(name, version)
+        content = description.configuration(model)
+        found = self._smoke_properties(model)
+        content["parameters"] |= {key: {"string_value": value} for key, value in found.items()}
+        return content
+
+    def _smoke_properties(self, model: ServedModel) -> dict[str, str]:
+        """Return what the check at load found, in the metadata's terms."""
+        found = self.smoke.found(model)
+        return {f"symmetry.{group}.smoke": f"{one['status']}: {one['reason']}" for group, one in found.items()}
 
     def model_statistics(self, name: str = "", version: str = "") -> dict[str, Any]:
         """Return the v2 statistics of one model, one version, or all; raises NotFound for an unknown one."""
@@ -158,6 +203,7 @@ class DataPlane:
         Raises:
             NotFound: Unknown model, version or runtime.
             InvalidRequest: Names, datatypes or shapes do not fit the model.
+            Unsupported, TooLarge: See `symmetrization_of`, `infer_symmetrized`.
             Overloaded, DeadlineExceeded, Unavailable, InternalError: See `ServedModel.infer`.
         """
         parameters = request.parameters
@@ -168,33 +214,43 @@ class DataPlane:
             arrays = validate(model, request.inputs)
             priority = _whole(parameters, "priority") or DEFAULT_PRIORITY
             timeout_us = _whole(parameters, "timeout")
-            results = await model.infer(
-                arrays,
-                priority=priority,
-                deadline=context.deadline,
-                queue_timeout_s=timeout_us * 1e-6 if timeout_us else None,
-            )
+            queue_timeout_s = timeout_us * 1e-6 if timeout_us else None
+            symmetrization: Symmetrization | None = None
+            if model.manifest.symmetrize is not None or "symmetrize" in parameters:
+                symmetrization = symmetrization_of(model, _text(parameters, "symmetrize"))
+            if symmetrization is None:
+                results = await model.infer(
+                    arrays, priority=priority, deadline=context.deadline, queue_timeout_s=queue_timeout_s
+                )
+            else:
+                results = await infer_symmetrized(
+                    model,
+                    arrays,
+                    symmetrization,
+                    wanted=wanted,
+                    compute=self.compute,
+                    max_orbit=self.settings.max_orbit,
+                    priority=priority,
+                    deadline=context.deadline,
+                    queue_timeout_s=queue_timeout_s,
+                )
         except BaseException as error:
             model.statistics.failed(error, time.perf_counter_ns() - began)
             raise
         model.statistics.succeeded(time.perf_counter_ns() - began)
+        if self.monitor is not None:
+            self.monitor.offer_rows(model, arrays)
         outputs = {
             spec.name: array
             for spec, array in zip(model.runtime.outputs, results, strict=True)
             if wanted is None or spec.name in wanted
         }
-        return InferResponse(model, request.id, outputs)
+        return InferResponse(model, request.id, outputs, None if symmetrization is None else str(symmetrization))
 
     async def classify(self, request: ClassifyRequest, context: RequestContext) -> Classification:
         """Classify pictures; see `tasks.classify`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
-        work = classify(model, request, context, compute=self.compute, max_pixels=self.settings.max_pixels)
-        return await _counted(model, work)
-
-    async def check(self, request: CheckRequest, context: RequestContext) -> CheckReport:
-        """Run an equivariance check; see `checks`."""
-        model = await self.repository.get(request.model, request.version, request.runtime)
-        return await run_check(
+        work = classify(
             model,
             request,
             context,
@@ -202,6 +258,26 @@ class DataPlane:
             max_pixels=self.settings.max_pixels,
             max_orbit=self.settings.max_orbit,
         )
+        classification = await _counted(model, work)
+        if self.monitor is not None:
+            self.monitor.offer(model, request.pictures[0])
+        return classification
+
+    async def check(self, request: CheckRequest, context: RequestContext) -> CheckReport:
+        """Run an equivariance check; see `checks`."""
+        return await report_of(self.check_events(request, context))
+
+    def check_events(self, request: CheckRequest, context: RequestContext) -> AsyncGenerator[CheckEvent, None]:
+        """Run an equivariance check and tell how it goes; closing the stream stops it between two batches."""
+        return self.checker.events(request, context)
+
+    async def estimate_check(self, request: CheckRequest) -> dict[str, Any]:
+        """Return what a check would cost, without running it; see `Checker.estimate`."""
+        return await self.checker.estimate(request)
+
+    async def preview_check(self, request: CheckRequest, count: int) -> OrbitPreview:
+        """Return `count` of the pictures that a check would give the model; see `Checker.preview`."""
+        return await self.checker.preview(request, count)
 
 
 async def _counted(model: ServedModel, work: Awaitable[T]) -> T:

@@ -107,6 +107,8 @@ def _properties(model: ServedModel) -> dict[str, str]:
         "row_ms": f"{model.cost.per_row_s * 1e3:.4f}",
         "batch_ms": f"{model.cost.fixed_s * 1e3:.4f}",
     }
+    if manifest.symmetrize:
+        properties["symmetrize"] = manifest.symmetrize
     for symmetry in manifest.symmetries:
         properties[f"symmetry.{symmetry.group}"] = f"{symmetry.level} ({symmetry.source})"
     if manifest.description:

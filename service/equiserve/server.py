@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("equiserve.server")
 
+# Longer than proxies keep an idle connection (commonly 60 s): whoever closes first must be the one that sends.
+KEEP_ALIVE_S = 75
+
 _TRACE_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
@@ -89,7 +92,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     stop = _stop_event()
     began = time.perf_counter()
     plane, scheduler = build_plane(settings)
-    render = metrics_renderer(plane.repository.models, scheduler, plane.admission)
+    render = metrics_renderer(plane.repository.models, scheduler, plane.admission, plane.checker.statistics)
 
     listener = _listen(settings.host, settings.http_port)
     config = uvicorn.Config(
@@ -103,6 +106,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
+        timeout_keep_alive=KEEP_ALIVE_S,
         backlog=2048,
     )
     rest = _Edge(config)
@@ -125,6 +129,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         await asyncio.wait({loading, stopping, rest_task}, return_when=asyncio.FIRST_COMPLETED)
         if loading.done():
             loading.result()
+            await plane.jobs.start()
             http_port = int(listener.getsockname()[1])
             log.log(
                 logging.INFO if plane.ready() else logging.ERROR,
@@ -155,6 +160,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         if rpc is not None:
             await rpc.stop(settings.grace_s)
         await rest_task
+        await plane.close()
         plane.repository.close()
         plane.compute.stop()
         scheduler.stop(timeout_s=settings.grace_s)

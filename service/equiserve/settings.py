@@ -36,6 +36,19 @@ class Settings(BaseSettings):
     max_queued_rows: int = Field(default=4096, ge=1, description="rows that may wait for one model")
     max_deadline_s: float = Field(default=600.0, gt=0)
     max_orbit: int = Field(default=4096, ge=1, description="elements of one equivariance check")
+    check_cache_bytes: int = Field(
+        default=64 << 20, ge=0, description="model outputs kept for later checks of the same picture; 0 keeps none"
+    )
+    smoke_check: bool = Field(default=True, description="whether declared symmetries are tried once a model is loaded")
+    monitor_share: float = Field(
+        default=0.0, ge=0, le=1, description="share of live pictures that are checked in the background, unlabelled"
+    )
+
+    jobs_dir: Path | None = Field(default=None, description="where jobs lie; under the cache folder by default")
+    max_jobs: int = Field(default=256, ge=1, description="jobs that are kept, ended ones included")
+    max_jobs_bytes: int = Field(default=1 << 30, ge=1 << 20, description="files of all jobs")
+    max_job_elements: int = Field(default=200_000, ge=1, description="elements of one job, over all its pictures")
+    job_ttl_s: float = Field(default=86_400.0, ge=0, description="how long an ended job is kept")
 
     drain_s: float = Field(default=5.0, ge=0, description="unready but serving, before the sockets close")
     grace_s: float = Field(default=30.0, ge=0, description="for requests under way, after that")

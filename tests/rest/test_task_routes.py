@@ -27,9 +27,6 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         return {"value": np.float32(0.5), "gap": float("nan")}
 
-    def to_svg(self) -> str:
-        return "<svg/>"
-
 
 class Recorder(DataPlane):
     """Keeps what the edge asked of the data plane."""
@@ -184,11 +181,6 @@ async def test_a_check_may_be_asked_with_nothing_but_a_picture(tasks: httpx.Asyn
     assert response.json() == {"value": 0.5, "gap": None}
     asked = recorder.checked
     assert (asked.elements, asked.label, asked.group, asked.reference) == (64, 7, None, "consensus")
-
-
-async def test_the_plot_comes_to_those_who_accept_svg(tasks: httpx.AsyncClient) -> None:
-    response = await tasks.post(CHECK, content=PICTURE, headers={"accept": "image/svg+xml"})
-    assert (response.text, response.headers["content-type"].split(";")[0]) == ("<svg/>", "image/svg+xml")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,12 @@ class PicturePlane(ScriptedPlane):
     async def classify(self, request: ClassifyRequest, context: RequestContext) -> Classification:
         self.request = request
         return await classify(
-            self.models[request.model], request, context, compute=self.compute, max_pixels=self.settings.max_pixels
+            self.models[request.model],
+            request,
+            context,
+            compute=self.compute,
+            max_pixels=self.settings.max_pixels,
+            max_orbit=self.settings.max_orbit,
         )
 
     async def check(self, request: CheckRequest, context: RequestContext) -> CheckReport:

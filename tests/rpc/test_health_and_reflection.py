@@ -12,7 +12,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from scripted_plane import ScriptedPlane, served
 
-SERVICES = ("", "inference.GRPCInferenceService", "equiserve.v1.Classifier", "equiserve.v1.Equivariance")
+SERVICES = (
+    "",
+    "inference.GRPCInferenceService",
+    "equiserve.v1.Classifier",
+    "equiserve.v1.Equivariance",
+    "equiserve.v1.Jobs",
+)
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -163,6 +163,65 @@ def test_outputs_that_are_no_distribution_are_judged_by_their_error():
     assert verdict("approximate", None, Cyclic(4), logits=values).status == "inconclusive"
 
 
+def noisy(size, n=64, seed=0):
+    """Return n outputs whose mean relative error against the first is about ``size``."""
+    rng = np.random.default_rng(seed)
+    outputs = np.tile(np.linspace(1, 2, 50), (n, 1))
+    outputs[1:] *= 1 + 2 * size * rng.choice([-1, 1], (n - 1, 50)) * rng.uniform(0.5, 1.5, (n - 1, 1))
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "words"),
+    [
+        (0.1, "pass", "declared is 0.1, and 10% more"),
+        (0.2, "fail", "It is largest under"),
+        (0.002, "pass", "more symm"),
+    ],
+)
+def test_a_declared_error_holds_is_violated_or_is_better_than_declared(size, status, words):
+    result = verdict("approximate", None, logits=noisy(size), thresholds=Thresholds(error_level=0.1))
+    assert result.status == status
+    assert words in result.reason
+    assert (result.next_step is None) == (size == 0.1)
+    if size == 0.002:
+        assert "snap" in result.next_step
+
+
+def test_a_declared_error_that_few_elements_of_a_continuous_group_cannot_decide_asks_for_more():
+    few = verdict("approximate", None, SO2(), logits=noisy(0.1, 9), elements=9, thresholds=Thresholds(error_level=0.1))
+    assert few.status == "inconclusive"
+    assert few.next_step == "Raise the number of elements, to 16 or more."
+    many = verdict(
+        "approximate", None, SO2(), logits=noisy(0.1, 200), elements=200, thresholds=Thresholds(error_level=0.1)
+    )
+    assert many.status == "pass"
+    assert "95 % confidence" in many.reason
+
+
+@pytest.mark.parametrize(("floor", "status"), [(0.0, "fail"), (1e-4, "pass")])
+def test_an_exact_claim_is_given_ten_times_the_noise_floor(floor, status):
+    values = np.tile([1.0, 2.0, 3.0], (4, 1))
+    values[2] *= 1.001
+    thresholds = Thresholds(noise_floor=floor)
+    assert verdict("exact", None, Cyclic(4), logits=values, thresholds=thresholds).status == status
+
+
+def test_a_flow_that_is_not_turned_and_maps_that_move_fail_an_exact_claim():
+    orbit = Orbit.of(PICTURE, Cyclic(4))
+    everything = {"group": Cyclic(4), "elements": orbit.elements, "exact": orbit.exact, "changed": orbit.exact}
+    flow = np.ones((4, 2, 3, 3))
+    assert judge("exact", **everything, outputs=OrbitOutputs(flow, kind="flow")).status == "pass"
+    flow[1, 0] = -1
+    assert judge("exact", **everything, outputs=OrbitOutputs(flow, kind="flow")).status == "fail"
+    maps = np.zeros((4, 3, 3), np.int64)
+    assert judge("exact", **everything, outputs=OrbitOutputs(maps, kind="segmentation")).status == "pass"
+    maps[3, 0, 0] = 2
+    result = judge("exact", **everything, outputs=OrbitOutputs(maps, kind="segmentation"))
+    assert result.status == "fail"
+    assert "a rotation by 90 degrees clockwise" in result.reason
+
+
 def test_a_verdict_is_json_and_classes_without_names_are_numbered():
     outputs = OrbitOutputs(always(1, 2), always(1, 2))
     flags = np.array([True, True])

@@ -42,7 +42,9 @@ def png(array: np.ndarray) -> bytes:
 
 async def run(model, compute, *, context=None, **request):
     context = context or RequestContext("id")
-    return await classify(model, ClassifyRequest("fake", **request), context, compute=compute, max_pixels=10**6)
+    return await classify(
+        model, ClassifyRequest("fake", **request), context, compute=compute, max_pixels=10**6, max_orbit=64
+    )
 
 
 async def test_probabilities_are_the_softmax_of_the_logits_best_first(scheduler, compute):

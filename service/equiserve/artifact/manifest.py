@@ -43,7 +43,11 @@ Kind = Literal[
     "other",
 ]
 Level = Literal["exact", "approximate", "none"]
-Source = Literal["declared", "measured", "snapped", "certified"]
+# `symmetrized`: the server's doing (`symmetrize`), whatever the model does by itself.
+Source = Literal["declared", "measured", "snapped", "certified", "symmetrized"]
+
+# Kinds that have neither place nor direction: no motion of a picture moves them.
+_UNMOVED_KINDS = frozenset({"scalar", "logits", "probabilities", "embedding", "label", "shape_coefficients"})
 
 
 class Strict(BaseModel):
@@ -100,6 +104,24 @@ class TensorSpec(Strict):
         if self.axes is not None and len(self.axes) != len(self.shape):
             raise ValueError(f"axes: got {len(self.axes)} names for a shape of {len(self.shape)} axes")
         return self
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether this can be an input of pictures, [batch, channel, height, width]."""
+        return (
+            self.kind in ("picture", "other")
+            and self.datatype in ("UINT8", "FP16", "FP32", "FP64")
+            and len(self.shape) == 4
+            and (self.kind == "picture" or self.shape[1] in (1, 3, -1))
+            and (self.axes is None or self.axes[1] == "channel")
+        )
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether no motion of a picture moves this tensor: declared, or of a kind without a place; of a tensor of
+        undeclared kind, whether it has no axes but batch and class.
+        """
+        return self.invariant or self.kind in _UNMOVED_KINDS or (self.kind == "other" and len(self.shape) <= 2)
 
 
 class GroupSpec(Strict):
@@ -214,6 +236,8 @@ class Manifest(Strict):
     symmetries: list[Symmetry] = []
     labels: list[str] | None = None
     input_fit: Literal["reject", "resize", "pad"] = "reject"
+    # `canonical_origin` or `canonical_origin:PATCH`: the server rolls every picture to its canonical origin.
+    symmetrize: Annotated[str, StringConstraints(pattern=r"^canonical_origin(:[1-9][0-9]{0,3})?$")] | None = None
     runtimes: list[Literal["onnx", "torchscript"]] = Field(default=["onnx"], min_length=1)
     batching: Batching = Batching()
     device: Device = Device()
@@ -245,6 +269,40 @@ class Manifest(Strict):
         if any(not version.isdigit() or int(version) < 1 for version in self.versions):
             raise ValueError(f"versions: got {sorted(self.versions)}, expected whole numbers >= 1")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_symmetrized(self) -> Manifest:
+        if self.symmetrize is None:
+            return self
+        if len(self.inputs) != 1 or not self.inputs[0].takes_pictures:
+            got = [(spec.name, spec.datatype, list(spec.shape), spec.kind) for spec in self.inputs]
+            raise ValueError(
+                f"symmetrize: the inputs are {got}, expected one of kind picture, UINT8 or floating, "
+                "[batch, channel, height, width]"
+            )
+        patch = int(self.symmetrize.partition(":")[2] or 1)
+        sizes = self.inputs[0].shape[2:]
+        if any(size != -1 and size % patch for size in sizes):
+            raise ValueError(f"symmetrize: patch {patch} does not divide pictures of {sizes[0]} x {sizes[1]} pixels")
+        moved = [spec.name for spec in self.outputs if not spec.is_invariant]
+        if moved:
+            raise ValueError(
+                f"symmetrize: outputs {moved} move with the picture, expected such that do not, e.g. logits"
+            )
+        return self
+
+    def as_served(self) -> Manifest:
+        """Return what holds of the server's answers: with `symmetrize`, circular shifts are an exact symmetry of them,
+        whatever was measured of the file itself.
+        """
+        if self.symmetrize is None:
+            return self
+        shifts = [key for key, group in self.groups.items() if group.name.startswith("CyclicShift")]
+        key = shifts[0] if shifts else "CyclicShift"
+        promise = Symmetry(group=key, level="exact", source="symmetrized", note=f"symmetrize: {self.symmetrize}")
+        others = [symmetry for symmetry in self.symmetries if symmetry.group not in shifts]
+        groups = self.groups if shifts else {**self.groups, key: GroupSpec(name="CyclicShift")}
+        return self.model_copy(update={"groups": groups, "symmetries": [promise, *others]})
 
     def declared_exact(self) -> bool:
         """Return whether any symmetry is declared exact."""

@@ -1,7 +1,24 @@
-"""Equivariance checks: symmetry's orbits run through the engine, and what they say."""
+"""Equivariance checks: symmetry's orbits run through the engine, and what they say.
 
+Reading order: `request`, `planner` and `estimate`, `orbit_run` and `run`, `findings` and `report`; then `checker`,
+which is what the server offers, and `jobs`.
+"""
+
+from equiserve.checks.checker import Checker
+from equiserve.checks.events import CheckEvent, Completed
+from equiserve.checks.preview import OrbitPreview
 from equiserve.checks.report import CheckReport
 from equiserve.checks.request import CheckRequest
-from equiserve.checks.run import run_check
+from equiserve.checks.run import report_of, run_check, stream_check
 
-__all__ = ["CheckReport", "CheckRequest", "run_check"]
+__all__ = [
+    "CheckEvent",
+    "CheckReport",
+    "CheckRequest",
+    "Checker",
+    "Completed",
+    "OrbitPreview",
+    "report_of",
+    "run_check",
+    "stream_check",
+]

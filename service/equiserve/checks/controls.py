@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from equiserve.symmetry import Element, Orbit, relative_errors
+from equiserve.symmetry import Orbit, relative_errors
 
 UNRELATED = ("blank", "negative", "noise")
 _ROUND_TRIPS = 8
@@ -80,10 +80,15 @@ def control_layouts(batch: int, smallest: int) -> list[list[int]]:
     return layouts
 
 
-def round_trips(orbit: Orbit) -> tuple[list[Element], np.ndarray]:
-    """Return up to eight elements that are not exact, and the picture moved by each and back, [r, C, H, W]."""
+def round_trip_members(orbit: Orbit) -> np.ndarray:
+    """Return the indices [r] of up to eight elements that are not exact, spread over the orbit."""
     lossy = np.flatnonzero(~orbit.exact)
-    chosen = [orbit.elements[k] for k in lossy[:: max(1, -(-lossy.size // _ROUND_TRIPS))]]
+    return lossy[:: max(1, -(-lossy.size // _ROUND_TRIPS))]
+
+
+def round_trips(orbit: Orbit) -> np.ndarray:
+    """Return the picture moved by each of the `round_trip_members` and back, [r, C, H, W]."""
     action, group = orbit.action, orbit.group
+    chosen = [orbit.elements[k] for k in round_trip_members(orbit)]
     moved = [action.apply(group.inverse(g), action.apply(g, orbit.picture)) for g in chosen]
-    return chosen, np.stack(moved) if moved else orbit.picture[None][:0]
+    return np.stack(moved) if moved else orbit.picture[None][:0]

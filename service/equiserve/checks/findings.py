@@ -35,7 +35,7 @@ class Findings:
     Args:
         classifier: The model.
         plan: What was to be run, n >= m elements.
-        measured: What was run, m >= 1 elements.
+        measured: What was run, m >= 1 elements, the identity among them.
         request: Names the reference.
     """
 
@@ -45,9 +45,16 @@ class Findings:
     request: CheckRequest
 
     @cached_property
+    def members(self) -> np.ndarray:
+        """Indices [m] in the planned orbit of the elements that were checked."""
+        return self.measured.members
+
+    @cached_property
     def scores(self) -> np.ndarray:
         """[m, K] as the model gave them."""
-        return np.concatenate(self.measured.scores)
+        assert self.measured.scores is not None
+        scores: np.ndarray = self.measured.scores[self.members]
+        return scores
 
     @property
     def checked(self) -> int:
@@ -59,15 +66,22 @@ class Findings:
         """The group."""
         return self.plan.orbit.group
 
-    @property
+    @cached_property
     def elements(self) -> tuple[Element, ...]:
         """The m elements that were checked."""
-        return self.plan.orbit.elements[: self.checked]
+        return tuple(self.plan.orbit.elements[index] for index in self.members)
 
     @property
     def exact(self) -> np.ndarray:
         """[m] bool, whether the element permutes pixels."""
-        return self.plan.orbit.exact[: self.checked]
+        exact: np.ndarray = self.plan.orbit.exact[self.members]
+        return exact
+
+    @property
+    def changed(self) -> np.ndarray:
+        """[m] bool, whether the element changed the picture at all."""
+        changed: np.ndarray = self.measured.changed[self.members]
+        return changed
 
     @cached_property
     def outputs(self) -> OrbitOutputs:
@@ -163,7 +177,7 @@ class Findings:
             group=self.group,
             elements=self.elements,
             exact=self.exact,
-            changed=np.concatenate(self.measured.changed),
+            changed=self.changed,
             outputs=self.outputs,
             class_names=self.class_names,
             thresholds=tolerance,
@@ -181,7 +195,7 @@ class Findings:
         if self.checked < len(self.plan.orbit):
             return Verdict(
                 "inconclusive",
-                f"The deadline passed after {self.checked} of {len(self.plan.orbit)} elements. "
+                f"{_stopped(self.measured)} after {self.checked} of {len(self.plan.orbit)} elements. "
                 f"So far: {verdict.reason}",
                 "Allow more time, or ask for fewer elements.",
             )
@@ -203,7 +217,8 @@ def statement(findings: Findings) -> str:
     """Return the finding in one sentence for a person."""
     many = _plural(findings.group.name)
     checked, label = findings.checked, findings.reference.label
-    partly = "" if checked == len(findings.plan.orbit) else f" (of {len(findings.plan.orbit)}; the deadline passed)"
+    planned, stopped = len(findings.plan.orbit), _stopped(findings.measured)
+    partly = "" if checked == planned else f" (of {planned}; {stopped[0].lower()}{stopped[1:]})"
     if label is None:
         return f"No answer: the model's output is not finite on any of {checked} {many}{partly}."
     name = findings.class_names[label]
@@ -213,6 +228,10 @@ def statement(findings: Findings) -> str:
         return f"'{name}' on all {checked} {many}{partly}{bits}."
     where = "" if worst is None else f"; furthest from it {_where(findings, worst)}: {_answer(findings, worst)}"
     return f"'{name}' on {agreeing} of {checked} {many}{partly}{where}."
+
+
+def _stopped(measured: Measurement) -> str:
+    return "The check was cancelled" if measured.stopped == "cancelled" else "The deadline passed"
 
 
 def _where(findings: Findings, index: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -12,26 +13,50 @@ from equiserve.symmetry import Element
 
 @dataclass(slots=True)
 class Measurement:
-    """Scores of the orbit's first m elements, of the controls, and what it all cost.
+    """Scores of those of the orbit's n elements that were checked, of the controls, and what it all cost.
 
     Attributes:
         batch: Rows of every batch of the orbit; fixed, so that the numbers do not depend on who else was served.
-        scores: Arrays [k, K] that make up [m, K] together.
-        changed: Arrays [k] bool that make up [m]: whether the element changed the picture at all.
+        answered: [n] bool, which elements have scores.
+        changed: [n] bool, whether the element changed the picture at all; void where not answered.
+        scores: [n, K]; void rows where not answered; None before the first answer.
         controls: What the control batches gave.
         round_trip_elements: What moved the pictures of the round trip.
+        stopped: Why elements were left out; None where none was.
         forward_passes: Rows that the model computed for this check, padding and controls included.
         batches: Calls of the model.
+        cached: Rows whose scores an earlier check of the same picture had left, controls included.
         transform_s: Seconds of one thread spent on transforming pictures.
         wall_s: Seconds from the request to the last answer.
     """
 
     batch: int
-    scores: list[np.ndarray] = field(default_factory=list)
-    changed: list[np.ndarray] = field(default_factory=list)
+    answered: np.ndarray
+    changed: np.ndarray
+    scores: np.ndarray | None = None
     controls: Controls = field(default_factory=Controls)
     round_trip_elements: list[Element] = field(default_factory=list)
+    stopped: Literal["deadline", "cancelled"] | None = None
     forward_passes: int = 0
     batches: int = 0
+    cached: int = 0
     transform_s: float = 0.0
     wall_s: float = 0.0
+
+    @classmethod
+    def of(cls, elements: int, batch: int) -> Measurement:
+        """Return a measurement of an orbit of n elements that has not begun."""
+        return cls(batch, np.zeros(elements, np.bool_), np.zeros(elements, np.bool_))
+
+    @property
+    def members(self) -> np.ndarray:
+        """Indices [m] of the elements that count, ascending: none where the identity itself was not answered."""
+        return np.flatnonzero(self.answered) if self.answered[0] else np.zeros(0, np.intp)
+
+    def add(self, members: np.ndarray, scores: np.ndarray, changed: np.ndarray) -> None:
+        """Take in the scores [k, K] of some elements [k]."""
+        if self.scores is None:
+            self.scores = np.empty((len(self.answered), scores.shape[1]), scores.dtype)
+        self.scores[members] = scores
+        self.changed[members] = changed
+        self.answered[members] = True

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from equiserve.artifact import Manifest, Symmetry
+from equiserve.checks.estimate import learned_seconds
 from equiserve.checks.request import CheckRequest, ReferenceKind
 from equiserve.classifier import PictureClassifier
+from equiserve.engine import ServedModel
 from equiserve.errors import InvalidRequest, TooLarge
 from equiserve.pictures import background_of, read_pictures
 from equiserve.symmetry import METRICS, Element, Group, Level, Orbit, element_from_json, group_from_spec
@@ -52,7 +54,7 @@ def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixe
     orbit = Orbit.of(
         picture.array,
         group,
-        elements=_elements(request.elements, group, max_orbit),
+        elements=_elements(request.elements, group, max_orbit, classifier.model),
         background=background_of(classifier.input),
     )
     holds = declared is not None and _still_holds(declared, manifest, classifier.model.version)
@@ -93,7 +95,7 @@ def _still_holds(declared: Symmetry, manifest: Manifest, version: str) -> bool:
     return declared.file_digest is None or declared.file_digest in {file.sha256 for file in files.values()}
 
 
-def _elements(asked: object, group: Group[Any], max_orbit: int) -> int | list[Element] | None:
+def _elements(asked: object, group: Group[Any], max_orbit: int, model: ServedModel) -> int | list[Element]:
     if asked is None:
         size = DEFAULT_CONTINUOUS_GRID if group.order is None else group.order
     elif isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
@@ -106,8 +108,11 @@ def _elements(asked: object, group: Group[Any], max_orbit: int) -> int | list[El
         )
     if size > max_orbit:
         what = f"{group.name} has {size} elements and" if asked is None else f"{size} elements were asked for,"
+        seconds = learned_seconds(model, size, -(-size // model.max_batch))
+        cost = "" if seconds is None else f" (about {seconds:.3g} s of the model's time)"
         raise TooLarge(
-            f"elements: {what} at most {max_orbit} are checked in one request; set elements to {max_orbit} or less",
+            f"elements: {what}{cost} at most {max_orbit} are checked in one request; set elements to {max_orbit} or "
+            "less, or submit a job",
             code="orbit_too_large",
             field="elements",
         )

@@ -16,7 +16,7 @@ from equiserve.checks.planner import CheckPlan
 from equiserve.checks.plots import NeroPlot, draw
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
-from equiserve.symmetry import CropShift, CyclicShift, Element, Verdict
+from equiserve.symmetry import CropShift, CyclicShift, Group, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,9 @@ class CheckReport:
 
     Attributes:
         content: The report as JSON values.
-        plot: What its plot shows.
     """
 
     content: dict[str, Any]
-    plot: NeroPlot
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values: `statement` says it in a sentence, `verdict` what to conclude."""
@@ -37,7 +35,7 @@ class CheckReport:
 
     def to_svg(self) -> str:
         """Return the NERO plot as a self-contained SVG document; takes milliseconds, not for the event loop."""
-        return draw(self.plot)
+        return draw(NeroPlot.of(self.content))
 
 
 def write_report(
@@ -49,14 +47,13 @@ def write_report(
         InvalidRequest: `label` is no class of the model.
     """
     content = _head(classifier, plan, measured, report_id)
-    if not measured.scores:
+    if not len(measured.members):
+        why = "The check was cancelled" if measured.stopped == "cancelled" else "The deadline passed"
         verdict = Verdict(
-            "inconclusive",
-            f"The deadline passed before any of {len(plan.orbit)} elements was checked.",
-            "Allow more time.",
+            "inconclusive", f"{why} before any of {len(plan.orbit)} elements was checked.", "Allow more time."
         )
         content |= {"statement": verdict.reason, "verdict": verdict.to_json()}
-        return CheckReport(content, _plot(content, plan, verdict, None))
+        return CheckReport(content)
     findings = Findings(classifier, plan, measured, request)
     content |= {
         "statement": statement(findings),
@@ -73,13 +70,12 @@ def write_report(
         "symmetrized_prediction": sections.symmetrized(findings),
         "elements": sections.elements(findings),
     }
-    return CheckReport(content, _plot(content, plan, findings.verdict, findings))
+    return CheckReport(content)
 
 
 def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement, report_id: str) -> dict[str, Any]:
     model, orbit = classifier.model, plan.orbit
-    group, declared = orbit.group, plan.declared
-    checked = sum(map(len, measured.scores))
+    declared, members = plan.declared, measured.members
     return {
         "statement": "",
         "verdict": {},
@@ -88,15 +84,10 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
         "version": model.version,
         "runtime": model.runtime.name,
         "file_digest": model.file_digest,
-        "group": {
-            "name": group.name,
-            "parameters": group.parameters(),
-            "order": group.order,
-            "is_group": group.is_group,
-        },
+        "group": group_json(orbit.group),
         "level": plan.level,
         "declared": declared and declared.model_dump(mode="json", exclude_none=True),
-        "coverage": {"checked": checked, "planned": len(orbit), "exact": int(orbit.exact[:checked].sum())},
+        "coverage": {"checked": len(members), "planned": len(orbit), "exact": int(orbit.exact[members].sum())},
         "reference": None,
         "summary": None,
         "worst": None,
@@ -110,6 +101,7 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
             "forward_passes": measured.forward_passes,
             "batches": measured.batches,
             "batch_size": measured.batch,
+            "cached": measured.cached,
             "wall_ms": round(measured.wall_s * 1e3, 3),
             "transform_ms": round(measured.transform_s * 1e3, 3),
         },
@@ -128,6 +120,11 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
     }
 
 
+def group_json(group: Group[Any]) -> dict[str, Any]:
+    """Return a group as JSON values."""
+    return {"name": group.name, "parameters": group.parameters(), "order": group.order, "is_group": group.is_group}
+
+
 def _kernel(plan: CheckPlan) -> str:
     if isinstance(plan.orbit.group, CropShift):
         return "whole pixels"
@@ -140,29 +137,3 @@ def _boundary(plan: CheckPlan) -> str:
     if isinstance(plan.orbit.group, CropShift):
         return plan.orbit.action.fill
     return "inscribed disc" if plan.orbit.prepared == "disc" else "none needed"
-
-
-def _plot(content: dict[str, Any], plan: CheckPlan, verdict: Verdict, findings: Findings | None) -> NeroPlot:
-    elements: tuple[Element, ...] = () if findings is None else findings.elements
-    nothing = np.zeros(0)
-    label = None if findings is None else findings.reference.label
-    floor = content["noise_floor"]["value"]
-    return NeroPlot(
-        group=plan.orbit.group,
-        elements=elements,
-        exact=plan.orbit.exact[: len(elements)],
-        probabilities=nothing if findings is None else findings.probabilities,
-        agrees=nothing.astype(np.bool_) if findings is None else findings.agrees,
-        answers=[] if findings is None else [sections.answer(findings, index) for index in range(len(elements))],
-        worst=None if findings is None else findings.worst,
-        reference=None if findings is None or label is None else findings.class_names[label],
-        title=f"{content['model']}, version {content['version']}: {plan.orbit.group.name}",
-        statement=content["statement"],
-        verdict=verdict,
-        planned=len(plan.orbit),
-        footer=(
-            f"{content['coverage']['checked']} of {len(plan.orbit)} elements; declared level: {plan.level}; "
-            f"noise floor {'not measured' if floor is None else format(floor, '.1g')}; "
-            f"{content['runtime']} file {content['file_digest'][:12]}"
-        ),
-    )

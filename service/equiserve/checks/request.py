@@ -29,6 +29,7 @@ class CheckRequest:
         label: The right class, by index or name; for reference `label`.
         metrics: Names of the summary metrics; None = all.
         outputs: Whether the report carries the model's raw output for each element.
+        compare_with: Another model to run on the same elements, `name` or `name:version`; None = no comparison.
     """
 
     model: str
@@ -41,3 +42,4 @@ class CheckRequest:
     label: int | str | None = None
     metrics: Sequence[str] | None = None
     outputs: bool = False
+    compare_with: str | None = None

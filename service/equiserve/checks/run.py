@@ -1,27 +1,26 @@
-"""Runs one orbit and its controls through the engine, in the background, a fixed number of rows at a time."""
+"""Runs a check as a stream of events; the report alone is the stream's end."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
 
-import numpy as np
-
-from equiserve.checks.controls import control_layouts, round_trips, unrelated_pictures
-from equiserve.checks.measurement import Measurement
-from equiserve.checks.planner import CheckPlan, plan_check
+from equiserve.checks.estimate import batch_of, estimate_check
+from equiserve.checks.events import CheckEvent, Completed, Judged, Progress, Started
+from equiserve.checks.orbit_run import OrbitRun
+from equiserve.checks.output_cache import OutputCache
+from equiserve.checks.planner import plan_check
 from equiserve.checks.report import CheckReport, write_report
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ComputePool, RequestContext, ServedModel
-from equiserve.errors import Overloaded
-from equiserve.pictures import background_of
-from equiserve.symmetry import Element, OrbitChunk
 
-# Pictures that are transformed in one go: few hand-overs to a thread, and never the whole of a large orbit.
-_BLOCK_BYTES = 4 << 20
+T = TypeVar("T")
+
 # Kept back from the deadline for writing the report: a share of what is left, but no more than this.
 _RESERVE_SHARE, _RESERVE_S = 0.2, 0.25
 
@@ -35,18 +34,48 @@ async def run_check(
     max_pixels: int,
     max_orbit: int,
 ) -> CheckReport:
+    """Run an equivariance check of one picture and return its report; arguments and errors as `stream_check`."""
+    events = stream_check(model, request, context, compute=compute, max_pixels=max_pixels, max_orbit=max_orbit)
+    return await report_of(events)
+
+
+async def report_of(events: AsyncGenerator[CheckEvent, None]) -> CheckReport:
+    """Return the report at the end of a check's events."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Completed):
+                return event.report
+    raise AssertionError("a check ends with its report")
+
+
+async def stream_check(
+    model: ServedModel,
+    request: CheckRequest,
+    context: RequestContext,
+    *,
+    compute: ComputePool,
+    max_pixels: int,
+    max_orbit: int,
+    cache: OutputCache | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> AsyncGenerator[CheckEvent, None]:
     """Run an equivariance check of one picture.
 
-    A deadline that passes on the way gives a report on what was checked until then. Cancelling stops the check
-    between two batches.
+    A deadline that passes on the way gives a report on what was checked until then, and so does `cancelled`. To
+    close the stream, or to cancel the task that waits for it, stops the check between two batches.
 
     Args:
         model: A classifier of pictures.
-        request: What to check.
+        request: What to check; `compare_with` is not looked at (see `comparison`).
         context: Whose deadline holds; its request id becomes the report's.
         compute: Decodes, transforms and writes the report.
         max_pixels: Largest picture.
         max_orbit: Most elements.
+        cache: Outputs of earlier checks; None = nothing is kept.
+        cancelled: Asked before each batch whether the caller wants what there is.
+
+    Yields:
+        `Started`, a `Progress` a batch, `Judged`, `Completed`.
 
     Raises:
         Unsupported: The model is no classifier of pictures (`not_a_classifier`).
@@ -58,16 +87,38 @@ async def run_check(
     began = time.perf_counter()
     classifier = PictureClassifier.of(model)
     plan = await compute.run(plan_check, classifier, request, max_pixels=max_pixels, max_orbit=max_orbit)
-    run = _Run(classifier, plan, compute, max_pixels)
+    batch = batch_of(classifier, plan.orbit, max_pixels)
+    run = OrbitRun(classifier, plan, compute, batch, cache or OutputCache(0))
+    measured = run.measured
+    yield Started(context.request_id, classifier, plan, estimate_check(classifier, plan.orbit, batch))
+    stop_at = _stop_at(context.deadline)
     try:
-        async with asyncio.timeout_at(_stop_at(context.deadline)):
-            await run.controls()
-            await run.orbit()
-            await run.round_trip()
+        members = await _by(stop_at, run.recall())
+        await _by(stop_at, run.controls())
+        if measured.answered[0]:
+            yield Progress(classifier, plan, measured, members, len(members))
+        while not cancelled():
+            fresh = await _by(stop_at, run.next_batch())
+            if fresh is None:
+                await _by(stop_at, run.round_trip())
+                break
+            if measured.answered[0]:
+                yield Progress(classifier, plan, measured, fresh, int(measured.answered.sum()))
+        else:
+            measured.stopped = "cancelled"
     except TimeoutError:
-        pass  # the report states its coverage
-    run.measured.wall_s = time.perf_counter() - began
-    return await compute.run(write_report, classifier, plan, run.measured, request, context.request_id)
+        measured.stopped = "deadline"
+    finally:
+        run.close()
+    measured.wall_s = time.perf_counter() - began
+    report = await compute.run(write_report, classifier, plan, measured, request, context.request_id)
+    yield Judged(report)
+    yield Completed(report)
+
+
+async def _by(stop_at: float | None, step: Awaitable[T]) -> T:
+    async with asyncio.timeout_at(stop_at):
+        return await step
 
 
 def _stop_at(deadline: float) -> float | None:
@@ -75,83 +126,3 @@ def _stop_at(deadline: float) -> float | None:
         return None
     left = deadline - asyncio.get_running_loop().time()
     return deadline - min(_RESERVE_SHARE * left, _RESERVE_S)
-
-
-class _Run:
-    """One check under way; `measured` fills up as it goes."""
-
-    def __init__(self, classifier: PictureClassifier, plan: CheckPlan, compute: ComputePool, max_pixels: int) -> None:
-        model = classifier.model
-        self._classifier = classifier
-        self._plan = plan
-        self._compute = compute
-        self._identity = classifier.rows(plan.orbit.picture[None])
-        picture = plan.orbit.picture
-        # A model of open height and width could be sent a batch of pictures that are each as large as one may be.
-        most = min(model.background_rows(), len(plan.orbit), max_pixels // picture[0].size)
-        rows = max(model.min_batch, most)
-        self.measured = Measurement(rows if model.batched else 1)
-
-    async def controls(self) -> None:
-        """Run the repeats and the unrelated pictures."""
-        stack = await self._compute.run(self._control_rows)
-        smallest = self._classifier.model.min_batch if self._classifier.model.batched else 1
-        for layout in control_layouts(self.measured.batch, smallest):
-            self.measured.controls.add(layout, await self._infer(stack[layout]))
-
-    async def orbit(self) -> None:
-        """Run every element, in order."""
-        batch, picture = self.measured.batch, self._plan.orbit.picture
-        blocks = self._plan.orbit.chunks(max(1, _BLOCK_BYTES // picture.nbytes // batch) * batch)
-        while (block := await self._compute.run(self._next, blocks)) is not None:
-            chunk, rows = block
-            for start in range(0, len(rows), batch):
-                self.measured.scores.append(await self._infer_part(rows[start : start + batch]))
-                self.measured.changed.append(chunk.changed[start : start + batch])
-
-    async def round_trip(self) -> None:
-        """Move and move back, where elements are not exact."""
-        elements, rows = await self._compute.run(self._round_trip_rows)
-        if not elements:
-            return
-        batch = self.measured.batch
-        parts = [await self._infer_part(rows[start : start + batch]) for start in range(0, len(rows), batch)]
-        self.measured.round_trip_elements = elements
-        self.measured.controls.round_trip = np.concatenate(parts)
-
-    def _control_rows(self) -> np.ndarray:
-        unrelated = unrelated_pictures(self._plan.orbit.picture, background_of(self._classifier.input))
-        return np.concatenate([self._identity, self._classifier.rows(unrelated)])
-
-    def _round_trip_rows(self) -> tuple[list[Element], np.ndarray]:
-        elements, pictures = round_trips(self._plan.orbit)
-        return elements, self._classifier.rows(pictures)
-
-    def _next(self, blocks: Iterator[OrbitChunk]) -> tuple[OrbitChunk, np.ndarray] | None:
-        began = time.perf_counter()
-        chunk = next(blocks, None)
-        if chunk is None:
-            return None
-        rows = self._classifier.rows(chunk.pictures)
-        self.measured.transform_s += time.perf_counter() - began
-        return chunk, rows
-
-    async def _infer_part(self, rows: np.ndarray) -> np.ndarray:
-        """Return the scores of at most a batch of rows, padded with the identity: all batches are of one size."""
-        missing = self.measured.batch - len(rows)
-        padded = np.concatenate([rows, np.repeat(self._identity, missing, axis=0)]) if missing else rows
-        return (await self._infer(padded))[: len(rows)]
-
-    async def _infer(self, rows: np.ndarray) -> np.ndarray:
-        """Return the scores of one batch; a queue that is full is waited for once the check has begun."""
-        while True:
-            try:
-                outputs = await self._classifier.model.infer_background([rows])
-                break
-            except Overloaded as error:
-                if not self.measured.batches:
-                    raise
-                await asyncio.sleep(min(max(error.retry_after_s, 0.05), 1.0))
-        self.measured.batches += 1
-        self.measured.forward_passes += len(rows)
-        return self._classifier.scores(outputs)

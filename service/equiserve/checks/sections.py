@@ -55,7 +55,7 @@ def worst(findings: Findings) -> dict[str, Any] | None:
 
 def controls(findings: Findings) -> dict[str, Any]:
     """Return what the controls showed; see `controls`."""
-    controls, changed = findings.measured.controls, np.concatenate(findings.measured.changed)
+    controls, changed = findings.measured.controls, findings.changed
     repeats = controls.repeat_errors()
     report: dict[str, Any] = {
         "repeat": {

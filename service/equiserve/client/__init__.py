@@ -2,7 +2,20 @@
 
 from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
+from equiserve.client.events import CheckEvent
+from equiserve.client.options import CheckOptions
 from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, ModelState, Prediction
+from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState, Prediction
 
-__all__ = ["AsyncClient", "CheckResult", "Classification", "Client", "ModelState", "Picture", "Prediction"]
+__all__ = [
+    "AsyncClient",
+    "CheckEvent",
+    "CheckOptions",
+    "CheckResult",
+    "Classification",
+    "Client",
+    "JobStatus",
+    "ModelState",
+    "Picture",
+    "Prediction",
+]

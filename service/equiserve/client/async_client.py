@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 import numpy as np
@@ -14,7 +14,10 @@ from equiserve.client import calls
 from equiserve.client.attempts import Attempts
 from equiserve.client.connection import answer_of, connection_options
 from equiserve.client.errors import transport_errors
+from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
+from equiserve.client.jobs import AsyncJobs
+from equiserve.client.options import CheckOptions
 from equiserve.client.pictures import Picture
 from equiserve.client.results import CheckResult, Classification, ModelState
 from equiserve.errors import DeadlineExceeded, Unavailable
@@ -40,6 +43,8 @@ class AsyncClient:
         self._http = httpx.AsyncClient(**connection_options(url, token), transport=transport)
         self._timeout_s = timeout_s
         self._retries = retries
+        #: Checks that outlive their call.
+        self.jobs = AsyncJobs(self._send)
 
     async def ready(self) -> bool:
         """Return whether the server takes requests; False where nobody answers."""
@@ -78,10 +83,11 @@ class AsyncClient:
         version: str = "",
         runtime: str | None = None,
         priority: int | None = None,
+        symmetrize: str | None = None,
         timeout_s: float | None = None,
     ) -> Classification:
         """Return the most probable classes of pictures; see `Client.classify`."""
-        options = {"top_k": top_k, "runtime": runtime, "priority": priority}
+        options = {"top_k": top_k, "runtime": runtime, "priority": priority, "symmetrize": symmetrize}
         exchange = await asyncio.to_thread(calls.classify, model, version, pictures, options)
         return await self._send(exchange, timeout_s)
 
@@ -92,25 +98,60 @@ class AsyncClient:
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
-        reference: Literal["consensus", "identity", "label"] | None = None,
-        label: int | str | None = None,
-        metrics: Sequence[str] | None = None,
-        outputs: bool | None = None,
         version: str = "",
-        runtime: str | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
     ) -> CheckResult:
         """Check how a model's answer moves with a picture over a group; see `Client.check`."""
-        options = {
-            "group": group,
-            "elements": elements,
-            "reference": reference,
-            "label": label,
-            "metrics": metrics,
-            "outputs": outputs,
-            "runtime": runtime,
-        }
-        exchange = await asyncio.to_thread(calls.check, model, version, picture, options)
+        exchange = await asyncio.to_thread(calls.check, model, version, picture, calls.asked(group, elements, options))
+        return await self._send(exchange, timeout_s)
+
+    async def check_stream(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
+    ) -> AsyncGenerator[CheckEvent, None]:
+        """Run a check and yield its events as they come; see `Client.check_stream`."""
+        exchange = await asyncio.to_thread(
+            calls.check_stream, model, version, picture, calls.asked(group, elements, options)
+        )
+        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
+        with transport_errors():
+            async with self._http.stream(
+                exchange.method,
+                exchange.path,
+                content=exchange.body,
+                headers={**exchange.headers, **attempts.headers()},
+                timeout=attempts.timeout(),
+            ) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    exchange.read(answer_of(response))
+                async for line in response.aiter_lines():
+                    if (event := reader.feed(line)) is not None:
+                        yield event
+
+    async def estimate_check(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
+    ) -> dict[str, Any]:
+        """Return what a check would cost, without running it; see `Client.estimate_check`."""
+        exchange = await asyncio.to_thread(
+            calls.estimate_check, model, version, picture, calls.asked(group, elements, options)
+        )
         return await self._send(exchange, timeout_s)
 
     async def check_plot(
@@ -120,15 +161,14 @@ class AsyncClient:
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
-        reference: Literal["consensus", "identity", "label"] | None = None,
-        label: int | str | None = None,
         version: str = "",
-        runtime: str | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
-        options = {"group": group, "elements": elements, "reference": reference, "label": label, "runtime": runtime}
-        exchange = await asyncio.to_thread(calls.check_plot, model, version, picture, options)
+        exchange = await asyncio.to_thread(
+            calls.check_plot, model, version, picture, calls.asked(group, elements, options)
+        )
         return await self._send(exchange, timeout_s)
 
     async def groups(self) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import orjson
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
 from equiserve.client.pictures import Picture, as_list, to_base64
-from equiserve.client.results import CheckResult, Classification, ModelState
+from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState
 from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs
 from equiserve.errors import InternalError
 
@@ -90,6 +90,40 @@ def check(model: str, version: str, picture: Picture, options: Mapping[str, Any]
     return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, _check_body(picture, options), _JSON)
 
 
+def check_stream(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[None]:
+    """Ask for the events of an equivariance check; `read` is for answers that are no stream."""
+    headers = {**_JSON, "accept": "text/event-stream"}
+    path = f"{_model_path(model, version)}/equivariance_stream"
+    return Exchange("POST", path, _nothing, _check_body(picture, options), headers)
+
+
+def estimate_check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
+    """Ask what an equivariance check would cost."""
+    body = _check_body(picture, {**options, "estimate": True})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+
+
+def submit_check(model: str, pictures: Picture | Sequence[Picture], options: Mapping[str, Any]) -> Exchange[JobStatus]:
+    """Submit a job."""
+    body = {"model": model, "images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
+    return Exchange("POST", "/v2/jobs", _accepted, orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON)
+
+
+def job(job_id: str) -> Exchange[JobStatus]:
+    """Ask for a job."""
+    return Exchange("GET", f"/v2/jobs/{quote(job_id, safe='')}", _json)
+
+
+def jobs() -> Exchange[list[JobStatus]]:
+    """Ask for all jobs of the client's token."""
+    return Exchange("GET", "/v2/jobs", lambda answer: _json(answer)["jobs"])
+
+
+def delete_job(job_id: str) -> Exchange[JobStatus]:
+    """Cancel or remove a job."""
+    return Exchange("DELETE", f"/v2/jobs/{quote(job_id, safe='')}", _json)
+
+
 def check_plot(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[str]:
     """Ask for the plot of an equivariance check, as an SVG document."""
     return Exchange(
@@ -99,6 +133,13 @@ def check_plot(model: str, version: str, picture: Picture, options: Mapping[str,
         _check_body(picture, options),
         {**_JSON, "accept": "image/svg+xml"},
     )
+
+
+def asked(
+    group: str | Mapping[str, Any] | None, elements: int | Sequence[Any] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is asked of a check, as one mapping."""
+    return {"group": group, "elements": elements, **options}
 
 
 def _check_body(picture: Picture, options: Mapping[str, Any]) -> bytes:
@@ -126,6 +167,10 @@ def _json(answer: Answer) -> Any:
         return orjson.loads(_successful(answer).body)
     except orjson.JSONDecodeError as error:
         raise InternalError(f"the answer is no JSON: {error}", code="malformed_answer") from None
+
+
+def _accepted(answer: Answer) -> Any:
+    return _json(answer._replace(status=200) if answer.status == 202 else answer)
 
 
 def _nothing(answer: Answer) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 import numpy as np
@@ -14,7 +14,10 @@ from equiserve.client import calls
 from equiserve.client.attempts import Attempts
 from equiserve.client.connection import answer_of, connection_options
 from equiserve.client.errors import transport_errors
+from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
+from equiserve.client.jobs import Jobs
+from equiserve.client.options import CheckOptions
 from equiserve.client.pictures import Picture
 from equiserve.client.results import CheckResult, Classification, ModelState
 from equiserve.errors import DeadlineExceeded, Unavailable
@@ -50,6 +53,8 @@ class Client:
         self._http = httpx.Client(**connection_options(url, token), transport=transport)
         self._timeout_s = timeout_s
         self._retries = retries
+        #: Checks that outlive their call.
+        self.jobs = Jobs(self._send)
 
     def ready(self) -> bool:
         """Return whether the server takes requests; False where nobody answers."""
@@ -82,7 +87,7 @@ class Client:
             model: Its name.
             inputs: Arrays by name, batch first, in the model's dtypes; bytes or str arrays for BYTES.
             outputs: Names of the outputs wanted; None = all.
-            parameters: `priority`, `timeout` (microseconds in the queue), `runtime`.
+            parameters: `priority`, `timeout` (microseconds in the queue), `runtime`, `symmetrize`.
             version: The newest by default.
             timeout_s: Deadline of this call; None = the client's.
 
@@ -100,14 +105,16 @@ class Client:
         version: str = "",
         runtime: str | None = None,
         priority: int | None = None,
+        symmetrize: str | None = None,
         timeout_s: float | None = None,
     ) -> Classification:
         """Return the `top_k` most probable classes of one picture or of several.
 
         A picture is a PNG, JPEG or WebP file (bytes or Path), or uint8 pixels [H, W] or [C, H, W]. Priority 1 is the
-        most urgent.
+        most urgent. `symmetrize` makes the answer invariant: `canonical_origin` under circular shifts, `C4`, `D4`,
+        `Flip:left_right`, ... as a mean over the group, `none` where the model's default is not wanted.
         """
-        options = {"top_k": top_k, "runtime": runtime, "priority": priority}
+        options = {"top_k": top_k, "runtime": runtime, "priority": priority, "symmetrize": symmetrize}
         return self._send(calls.classify(model, version, pictures, options), timeout_s)
 
     def check(
@@ -117,13 +124,9 @@ class Client:
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
-        reference: Literal["consensus", "identity", "label"] | None = None,
-        label: int | str | None = None,
-        metrics: Sequence[str] | None = None,
-        outputs: bool | None = None,
         version: str = "",
-        runtime: str | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
     ) -> CheckResult:
         """Check how a model's answer moves with a picture over a group.
 
@@ -133,25 +136,63 @@ class Client:
             group: A group of the model's manifest or of `groups()`, with its parameters; the first symmetry that the
                 model declares by default.
             elements: How many elements, spread over the group, or which; all of a finite group by default.
-            reference: What answers are compared with: the orbit's consensus (default), the answer to the picture as
-                it came (`identity`), or the right class (`label`).
-            label: The right class, by index or name.
-            metrics: Some of `metrics()`; all by default.
-            outputs: Whether the report carries the raw output for each element.
             version: The newest by default.
-            runtime: `onnx` or `torchscript`; the model's first by default.
             timeout_s: Deadline of this call; what was checked until then is reported.
+            options: See `CheckOptions`.
         """
-        options = {
-            "group": group,
-            "elements": elements,
-            "reference": reference,
-            "label": label,
-            "metrics": metrics,
-            "outputs": outputs,
-            "runtime": runtime,
-        }
-        return self._send(calls.check(model, version, picture, options), timeout_s)
+        return self._send(calls.check(model, version, picture, calls.asked(group, elements, options)), timeout_s)
+
+    def check_stream(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
+    ) -> Generator[CheckEvent, None, None]:
+        """Run a check and yield its events as they come; arguments as in `check`.
+
+        Yields:
+            `started` (the plan and its cost), `progress` (the elements that were answered since the last one),
+            `verdict`, and last `completed`, whose data is the report. To close the generator stops the check.
+        """
+        exchange = calls.check_stream(model, version, picture, calls.asked(group, elements, options))
+        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
+        with (
+            transport_errors(),
+            self._http.stream(
+                exchange.method,
+                exchange.path,
+                content=exchange.body,
+                headers={**exchange.headers, **attempts.headers()},
+                timeout=attempts.timeout(),
+            ) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                exchange.read(answer_of(response))
+            for line in response.iter_lines():
+                if (event := reader.feed(line)) is not None:
+                    yield event
+
+    def estimate_check(
+        self,
+        model: str,
+        picture: Picture,
+        group: str | Mapping[str, Any] | None = None,
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
+    ) -> dict[str, Any]:
+        """Return what a check would cost, without running it: `estimate` has elements, forward passes, seconds."""
+        return self._send(
+            calls.estimate_check(model, version, picture, calls.asked(group, elements, options)), timeout_s
+        )
 
     def check_plot(
         self,
@@ -160,15 +201,12 @@ class Client:
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
-        reference: Literal["consensus", "identity", "label"] | None = None,
-        label: int | str | None = None,
         version: str = "",
-        runtime: str | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[CheckOptions],
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
-        options = {"group": group, "elements": elements, "reference": reference, "label": label, "runtime": runtime}
-        return self._send(calls.check_plot(model, version, picture, options), timeout_s)
+        return self._send(calls.check_plot(model, version, picture, calls.asked(group, elements, options)), timeout_s)
 
     def groups(self) -> list[dict[str, Any]]:
         """Return every group that a check can run over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class ModelState(TypedDict):
@@ -22,8 +22,20 @@ class Prediction(TypedDict):
     probability: float | None
 
 
+class Stability(TypedDict):
+    """How far the answers on a picture's orbit agree: share of the most common class, its lead, entropy in bits."""
+
+    modal_share: float
+    margin: float
+    entropy: float
+
+
 class Classification(TypedDict):
-    """For each picture its most probable classes, best first, and [H, W] before it was resized or padded."""
+    """For each picture its most probable classes, best first, and [H, W] before it was resized or padded.
+
+    `symmetrize` says how the server made the answers invariant; `stability` is there, one a picture, where it took a
+    mean over a group.
+    """
 
     model: str
     version: str
@@ -31,6 +43,8 @@ class Classification(TypedDict):
     predictions: list[list[Prediction]]
     resized_from: list[list[int] | None]
     guarantee: str | None
+    symmetrize: str | None
+    stability: list[Stability] | None
 
 
 class Verdict(TypedDict):
@@ -62,6 +76,27 @@ class ElementColumns(TypedDict, total=False):
     output: list[list[float | None]]
 
 
+class JobStatus(TypedDict):
+    """A job; times in ISO 8601, UTC. `result` is there once it has ended, and only where a single job is asked for.
+
+    Of one picture the result is its report (`CheckResult`); of several it has `statement`, `verdict`, `coverage`,
+    `consistency` with its interval over pictures, `summary`, the mean curve `elements`, and `inputs`, a row a picture.
+    """
+
+    id: str
+    kind: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    model: str
+    progress: dict[Literal["done", "planned", "pictures_done", "pictures"], int]
+    request: dict[str, Any]
+    created: str
+    started: str | None
+    ended: str | None
+    expires: str | None
+    error: dict[str, Any] | None
+    result: NotRequired[dict[str, Any] | None]
+
+
 class CheckResult(TypedDict):
     """The report of an equivariance check; `statement` says it in a sentence.
 
@@ -90,3 +125,4 @@ class CheckResult(TypedDict):
     resized_from: list[int] | None
     cost: dict[str, float]
     provenance: dict[str, Any]
+    comparison: NotRequired[dict[str, Any]]

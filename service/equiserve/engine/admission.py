@@ -105,6 +105,7 @@ class Admission:
             request_id=self.request_id(headers),
             deadline=self._deadline(headers, timeout_s),
             traceparent=headers.get("traceparent"),
+            credential=headers.get("authorization", ""),
         )
         if content_length:
             self._account(context, content_length)

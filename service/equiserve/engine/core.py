@@ -23,12 +23,14 @@ class RequestContext:
         deadline: Event-loop time (seconds) by which the answer must be out; inf = none.
         traceparent: W3C trace context, passed on untouched.
         body_bytes: Bytes accounted to this request until it ends.
+        credential: The `authorization` that it came with, whether or not one was needed: jobs belong to it.
     """
 
     request_id: str
     deadline: float = math.inf
     traceparent: str | None = None
     body_bytes: int = 0
+    credential: str = field(default="", repr=False)
 
 
 @dataclass(slots=True, eq=False)

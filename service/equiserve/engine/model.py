@@ -44,7 +44,7 @@ class ServedModel:
         file_digest: str,
         max_queued_rows: int,
     ) -> None:
-        self.manifest = manifest
+        self.manifest = manifest = manifest.as_served()
         self.file_digest = file_digest
         self.name = manifest.name
         self.version = version

@@ -101,6 +101,42 @@ def disc_mask(height: int, width: int, taper: float = 1.5) -> NDArray[np.float64
     return np.asarray((1 - np.cos(np.pi * inside)) / 2)
 
 
+def rotation_pullback(angle_deg: float, reflected: bool = False) -> NDArray[np.float64]:
+    """Return the pullback [2, 2] of a rotation, for `resample`.
+
+    Args:
+        angle_deg: Degrees, counter-clockwise on the screen.
+        reflected: Whether left and right are mirrored first.
+    """
+    cos, sin = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+    mirror = -1.0 if reflected else 1.0
+    return np.array([[cos, sin], [-sin * mirror, cos * mirror]])
+
+
+def source_places(pullbacks: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Return where the content of each output pixel comes from, [n, 2, H W] rows and columns in pixels."""
+    y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
+    grid = np.stack([np.repeat(y, width), np.tile(x, height)])
+    return np.asarray(pullbacks @ grid + np.array([[(height - 1) / 2], [(width - 1) / 2]]))
+
+
+def visible_pixels(pullbacks: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
+    """Return which pixels of each moved picture show content of the original, [n, H, W].
+
+    The mask for maps that are compared pixel by pixel: what comes in from beyond the border is the fill's, not the
+    model's.
+    """
+    places = source_places(pullbacks, height, width)
+    # A quarter turn may land on the border pixel's centre but for rounding.
+    inside = (places >= -1e-9) & (places <= np.array([[height], [width]]) - 1 + 1e-9)
+    return np.asarray(inside.all(axis=1).reshape(len(pullbacks), height, width))
+
+
+def mirrored(position: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return positions of the mirror images about the border pixels, within [0, size - 1]."""
+    return np.abs((position + size - 1) % (2 * size - 2) - (size - 1)) if size > 1 else position * 0
+
+
 @lru_cache(maxsize=32)
 def _upsampling_matrix(size: int) -> NDArray[np.float64]:
     """Return [FACTOR size, size]: cosine analysis, prefilter, synthesis on the fine grid."""
@@ -120,11 +156,9 @@ def _bilinear_table(
     pullbacks: NDArray[np.float64], height: int, width: int, fill: Fill
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return flat indices into the fine grid and weights, both [4, n, H W]."""
-    y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
-    grid = np.stack([np.repeat(y, width), np.tile(x, height)])
-    source = pullbacks @ grid  # [n, 2, H W]
-    rows, row_part, row_inside = _locate(source[:, 0] + (height - 1) / 2, height, fill)
-    columns, column_part, column_inside = _locate(source[:, 1] + (width - 1) / 2, width, fill)
+    source = source_places(pullbacks, height, width)
+    rows, row_part, row_inside = _locate(source[:, 0], height, fill)
+    columns, column_part, column_inside = _locate(source[:, 1], width, fill)
     visible = row_inside & column_inside
     corner = rows * (FACTOR * width) + columns
     corners = np.stack([corner, corner + 1, corner + FACTOR * width, corner + FACTOR * width + 1])
@@ -145,7 +179,7 @@ def _locate(
     """Return the fine sample before each position (in pixels), the part of the way to the next, and visibility."""
     inside = np.ones(position.shape, np.bool_)
     if fill == "reflect" and size > 1:
-        position = np.abs((position + size - 1) % (2 * size - 2) - (size - 1))
+        position = mirrored(position, size)
     elif fill == "zero":
         inside = (position >= -0.5) & (position <= size - 0.5)
     fine = np.clip((position + 0.5) * FACTOR - 0.5, 0, FACTOR * size - 1)

@@ -13,12 +13,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from equiserve import __version__
+from equiserve.checks.statistics import CheckStatistics
 from equiserve.engine import Admission, Scheduler, ServedModel
 from equiserve.engine.statistics import REASONS
 
 _LABELS = ("model", "version")
 # Triton knows one runtime a version. Its names carry the sum over all that were asked for, ours carry each.
 _OUR_LABELS = (*_LABELS, "runtime")
+_CHECK_LABELS = (*_LABELS, "group")
 _BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -123,6 +125,57 @@ class EngineCollector(Collector):
             yield GaugeMetricFamily(name, text, value=value)
 
 
+class CheckCollector(Collector):
+    """Reads what equivariance checks found at scrape time.
+
+    Args:
+        statistics: Counted by the checker.
+    """
+
+    def __init__(self, statistics: CheckStatistics) -> None:
+        self._statistics = statistics
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric family."""
+        counted = self._statistics
+        checks = CounterMetricFamily("equiserve_checks", "Equivariance checks", labels=(*_CHECK_LABELS, "source"))
+        for (subject, source), count in counted.checks.items():
+            checks.add_metric([*subject, source], count)
+        elements = CounterMetricFamily("equiserve_check_elements", "Elements checked", labels=_CHECK_LABELS)
+        for subject, count in counted.elements.items():
+            elements.add_metric(subject, count)
+        cached = CounterMetricFamily(
+            "equiserve_check_cached_rows", "Rows of checks that needed no forward pass", labels=_CHECK_LABELS
+        )
+        for subject, count in counted.cached.items():
+            cached.add_metric(subject, count)
+        verdicts = CounterMetricFamily(
+            "equiserve_check_verdicts", "Verdicts of checks, by status", labels=(*_CHECK_LABELS, "status")
+        )
+        for (subject, status), count in counted.verdicts.items():
+            verdicts.add_metric([*subject, status], count)
+        consistency = GaugeMetricFamily(
+            "equiserve_check_consistency",
+            "Share of the last check's elements that get its most common answer",
+            labels=(*_CHECK_LABELS, "source"),
+        )
+        for (subject, source), share in counted.consistency.items():
+            consistency.add_metric([*subject, source], share)
+        violations = GaugeMetricFamily(
+            "equiserve_declared_symmetry_violated",
+            "1 where the check at load found an exact symmetry violated",
+            labels=_CHECK_LABELS,
+        )
+        for subject, violated in counted.violated.items():
+            violations.add_metric(subject, violated)
+        yield from (checks, elements, cached, verdicts, consistency, violations)
+        yield CounterMetricFamily(
+            "equiserve_monitor_dropped_pictures",
+            "Live pictures chosen for a check while too many waited",
+            value=counted.dropped,
+        )
+
+
 def _without_total(family: CounterMetricFamily) -> Metric:
     """Return the family with its samples named exactly as Triton names them: without the suffix `_total`."""
     family.samples = [sample._replace(name=family.name) for sample in family.samples]
@@ -130,11 +183,16 @@ def _without_total(family: CounterMetricFamily) -> Metric:
 
 
 def metrics_renderer(
-    models: Callable[[], list[ServedModel]], scheduler: Scheduler, admission: Admission
+    models: Callable[[], list[ServedModel]],
+    scheduler: Scheduler,
+    admission: Admission,
+    checks: CheckStatistics | None = None,
 ) -> Callable[[], bytes]:
     """Return a function that renders the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(models, scheduler, admission))
+    if checks is not None:
+        registry.register(CheckCollector(checks))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)

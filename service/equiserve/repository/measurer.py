@@ -24,11 +24,13 @@ class Measurer:
     Args:
         loader: Measures a model and keeps the result.
         idle: Whether it may go on now; asked from its thread.
+        measured: Told of a model that was measured.
     """
 
-    def __init__(self, loader: Loader, idle: Callable[[], bool]) -> None:
+    def __init__(self, loader: Loader, idle: Callable[[], bool], measured: Callable[[ServedModel], None]) -> None:
         self._loader = loader
         self._idle = idle
+        self._measured = measured
         self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="calibration")
         self._tasks: dict[ServedModel, asyncio.Task[None]] = {}
@@ -72,6 +74,7 @@ class Measurer:
                 "batch_ms": round(calibration.fixed_s * 1e3, 4),
             },
         )
+        self._measured(served)
 
     def _wait_for_idleness(self, served: ServedModel) -> None:
         """Hold the measuring thread back while requests run or models are loaded; raises when it is in vain."""

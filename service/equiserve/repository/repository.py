@@ -62,6 +62,8 @@ class Repository:
         self.scheduler = scheduler
         #: Whether start-up found what it was told to serve; requests should not come before.
         self.ready = False
+        #: Told of every served model version as soon as its measurements are known.
+        self.on_measured: Callable[[ServedModel], None] | None = None
         self._loader = Loader(root, cache, threads=scheduler.threads, device=device)
         self._max_queued_rows = max_queued_rows
         self._versions: dict[str, dict[int, LoadedVersion]] = {}
@@ -70,7 +72,7 @@ class Repository:
         self._loading: set[str] = set()
         self._lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._measurer = Measurer(self._loader, lambda: not self._loading and scheduler.idle)
+        self._measurer = Measurer(self._loader, lambda: not self._loading and scheduler.idle, self._measured)
 
     # ---------------------------------------------------------------- what is there
 
@@ -249,7 +251,9 @@ class Repository:
             file_digest=opened.digest,
             max_queued_rows=self._max_queued_rows,
         )
-        if not opened.calibration.measured:
+        if opened.calibration.measured:
+            self._measured(served)
+        else:
             self._measurer.begin(served)
         log.info(
             "model loaded",
@@ -262,6 +266,10 @@ class Repository:
             },
         )
         return served
+
+    def _measured(self, served: ServedModel) -> None:
+        if self.on_measured is not None:
+            self.on_measured(served)
 
     async def _in_loader(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))

@@ -18,6 +18,7 @@ from equiserve.rest.classify import classify_operation
 from equiserve.rest.equivariance import equivariance_routes
 from equiserve.rest.errors import error_reply, from_framework, unexpected
 from equiserve.rest.gate import ERROR, Gate
+from equiserve.rest.jobs import jobs_routes
 from equiserve.rest.openapi import DESCRIPTION, ERROR_RESPONSES, add_direct_routes, infer_operation
 from equiserve.rest.operations import operations_routes
 from equiserve.rest.replies import context_of
@@ -46,6 +47,7 @@ def build_app(plane: DataPlane, render_metrics: Callable[[], bytes]) -> ASGIApp:
         v2_routes(plane),
         equivariance_routes(plane),
         symmetry_routes(plane),
+        jobs_routes(plane),
         repository_routes(plane),
         operations_routes(render_metrics),
     ):

@@ -14,12 +14,17 @@ from equiserve.rest.encoding import Headers
 from equiserve.rest.openapi import direct_operation, picture_body
 from equiserve.rest.submission import read_submission
 from equiserve.rest.tensors import Buffer
+from equiserve.symmetrization import KNOWN
 from equiserve.tasks.classify import ClassifyRequest
 
 _OPTIONS = {
     "top_k": {"type": "integer", "minimum": 1, "default": 5, "description": "classes to return for each picture"},
     "runtime": {"type": "string", "description": "`onnx` or `torchscript`; the model's first by default"},
     "priority": {"type": "integer", "minimum": 0, "default": 0, "description": "1 is the most urgent"},
+    "symmetrize": {
+        "type": "string",
+        "description": f"make the answer invariant: one of {', '.join(KNOWN)}; the manifest's default where not given",
+    },
 }
 
 
@@ -51,6 +56,7 @@ async def classify(
     asked = ClassifyRequest(route.model, route.version, runtime=options.text("runtime"), pictures=pictures)
     asked.top_k = options.whole("top_k", asked.top_k)
     asked.priority = options.whole("priority", asked.priority)
+    asked.symmetrize = options.text("symmetrize")
     options.require_none_left()
     reply = orjson.dumps((await plane.classify(asked, context)).to_json())
     return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(reply))], reply

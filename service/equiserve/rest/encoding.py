@@ -63,6 +63,8 @@ def encode_response(response: InferResponse, form: OutputForm) -> tuple[Headers,
     if response.id:
         message["id"] = response.id
     message["parameters"] = {"runtime": model.runtime.name}
+    if response.symmetrize is not None:
+        message["parameters"]["symmetrize"] = response.symmetrize
     message["outputs"] = outputs
     head = orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY)
     if not raw:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
+import numpy as np
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,15 +12,19 @@ from starlette.responses import Response
 from equiserve.checks import CheckRequest
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
+from equiserve.rest.event_stream import EventStream
 from equiserve.rest.openapi import picture_body
 from equiserve.rest.options import Options
 from equiserve.rest.replies import context_of, json_reply
+from equiserve.rest.report_formats import MEDIA_TYPES, render
 from equiserve.rest.submission import read_submission
 from equiserve.rest.tensors import describe
 
-SVG = "image/svg+xml"
+_PNG = "image/png"
 Reference = Literal["consensus", "identity", "label"]
-_OPTIONS = {
+
+#: The options of a check, for the OpenAPI document.
+CHECK_OPTIONS: dict[str, Any] = {
     "group": {
         "oneOf": [{"type": "string"}, {"type": "object"}],
         "description": "a group of the model's manifest, or one of GET /v2/symmetry/groups with its parameters; "
@@ -37,46 +42,103 @@ _OPTIONS = {
     "metrics": {"type": "array", "items": {"type": "string"}, "description": "some of GET /v2/symmetry/metrics"},
     "outputs": {"type": "boolean", "default": False, "description": "report the raw output for each element"},
     "runtime": {"type": "string", "description": "`onnx` or `torchscript`; the model's first by default"},
+    "compare_with": {
+        "type": "string",
+        "description": "another model, `name` or `name:version`, to run on the same elements",
+    },
+}
+_ASIDE: dict[str, Any] = {
+    "estimate": {"type": "boolean", "default": False, "description": "say what the check would cost and run nothing"},
+    "preview": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 64,
+        "description": "show so many of the moved pictures, and run nothing; with `Accept: image/png` as one sheet",
+    },
 }
 
 
 def equivariance_routes(plane: DataPlane) -> APIRouter:
     """Return the routes over a data plane."""
     routes = APIRouter(tags=["equivariance"])
-    extra = picture_body(_OPTIONS, several=False)
+    forms: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES}
+    extra = picture_body({**CHECK_OPTIONS, **_ASIDE}, several=False) | {
+        "responses": {"200": {"description": "The report", "content": forms}}
+    }
 
     @routes.post("/v2/models/{model}/equivariance", openapi_extra=extra)
     @routes.post("/v2/models/{model}/versions/{version}/equivariance", openapi_extra=extra)
     async def check(request: Request, model: str, version: str = "") -> Response:
-        """Run the model on a picture's whole orbit and report how its answers move: JSON, or the plot as SVG.
+        """Run the model on a picture's whole orbit and report how its answers move.
 
-        `Accept: image/svg+xml` gives the NERO plot (Zhao et al. 2023) instead of the report.
+        JSON, or what `Accept` asks for: the NERO plot (Zhao et al. 2023) as `image/svg+xml` or `image/png`, the whole
+        report as one `text/html` page, a row an element as `text/csv`, and others. `estimate` and `preview` tell what
+        would be done, without the model.
         """
-        body, query = await request.body(), request.scope["query_string"]
-        pictures, options = await read_submission(request.headers, query, body, plane.compute)
-        if len(pictures) != 1:
-            raise InvalidRequest(
-                f"a check takes one picture, got {len(pictures)}", code="too_many_pictures", field="image"
-            )
-        asked = CheckRequest(
-            model,
-            pictures[0],
-            version,
-            runtime=options.text("runtime"),
-            group=options.any_of("group", str, dict),
-            elements=options.any_of("elements", int, list),
-            reference=_reference(options),
-            label=options.any_of("label", int, str),
-            metrics=options.names("metrics"),
-            outputs=options.flag("outputs"),
-        )
+        picture, options = await _submitted(plane, request)
+        estimate, shown = options.flag("estimate"), options.whole("preview", 0)
+        asked = check_request(options, model, version, picture)
         options.require_none_left()
+        accepted = request.headers.get("accept", "")
+        if estimate:
+            return json_reply(await plane.estimate_check(asked))
+        if shown:
+            preview = await plane.preview_check(asked, shown)
+            if _PNG in accepted:
+                return Response(await plane.compute.run(preview.to_png), media_type=_PNG)
+            return json_reply(await plane.compute.run(preview.to_json))
         report = await plane.check(asked, context_of(request))
-        if SVG in request.headers.get("accept", ""):
-            return Response(await plane.compute.run(report.to_svg), media_type=SVG)
-        return json_reply(report.to_json())
+        media_type, content = await plane.compute.run(render, report.to_json(), accepted)
+        return Response(content, media_type=media_type)
+
+    stream_extra = picture_body(CHECK_OPTIONS, several=False) | {
+        "responses": {"200": {"description": "Server-sent events", "content": {"text/event-stream": {}}}}
+    }
+
+    @routes.post("/v2/models/{model}/equivariance_stream", openapi_extra=stream_extra)
+    @routes.post("/v2/models/{model}/versions/{version}/equivariance_stream", openapi_extra=stream_extra)
+    async def check_stream(request: Request, model: str, version: str = "") -> Response:
+        """Run a check and tell how it goes, as server-sent events with JSON data.
+
+        `started` (the plan and its cost), `progress` (the elements that were answered since the last one), `verdict`,
+        `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
+        """
+        picture, options = await _submitted(plane, request)
+        asked = check_request(options, model, version, picture)
+        options.require_none_left()
+        context = context_of(request)
+        return await EventStream.of(plane.check_events(asked, context), context.request_id)
 
     return routes
+
+
+def check_request(options: Options, model: str, version: str, picture: bytes | np.ndarray) -> CheckRequest:
+    """Take the options of a check; raises InvalidRequest."""
+    return CheckRequest(
+        model,
+        picture,
+        version,
+        runtime=options.text("runtime"),
+        group=options.any_of("group", str, dict),
+        elements=options.any_of("elements", int, list),
+        reference=_reference(options),
+        label=options.any_of("label", int, str),
+        metrics=options.names("metrics"),
+        outputs=options.flag("outputs"),
+        compare_with=options.text("compare_with"),
+    )
+
+
+async def _submitted(plane: DataPlane, request: Request) -> tuple[bytes | np.ndarray, Options]:
+    body, query = await request.body(), request.scope["query_string"]
+    pictures, options = await read_submission(request.headers, query, body, plane.compute)
+    if len(pictures) != 1:
+        raise InvalidRequest(
+            f"a check takes one picture, got {len(pictures)}; several make a job, POST /v2/jobs",
+            code="too_many_pictures",
+            field="image",
+        )
+    return pictures[0], options
 
 
 def _reference(options: Options) -> Reference:

@@ -108,7 +108,9 @@ def route_group(path: str) -> RouteGroup:
         return "open"
     if path.startswith("/v2/repository/models/"):
         return "admin"
-    if path.startswith("/v2/models/") and path.endswith("/equivariance"):
+    if path.startswith("/v2/models/") and path.endswith(("/equivariance", "/equivariance_stream")):
+        return "check"
+    if path == "/v2/jobs" or path.startswith("/v2/jobs/"):
         return "check"
     return "metadata"
 

@@ -180,7 +180,8 @@ def infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
         "infer",
         path_parameters,
         tag="Open Inference Protocol v2",
-        description="Run a model on named tensors, as JSON or (far cheaper) with the binary tensor data extension.",
+        description="Run a model on named tensors, as JSON or (far cheaper) with the binary tensor data extension. "
+        "`parameters`: `priority`, `timeout` (microseconds in the queue), `runtime`, `symmetrize` (as in classify).",
         request={"parameters": [header_length], "requestBody": {"required": True, "content": content}},
         reply={"application/json": {"schema": response}, "application/octet-stream": binary},
     )

@@ -17,9 +17,8 @@ from equiserve.rpc.generated import equivariance_pb2
 def check_response(report: Mapping[str, Any]) -> equivariance_pb2.CheckResponse:
     """Return the message of a report in its JSON form; takes milliseconds for a large orbit."""
     content = _present(report)
-    columns = content.pop("elements", None)
-    content["level"] = f"SYMMETRY_LEVEL_{content['level'].upper()}"
-    content["verdict"]["status"] = f"VERDICT_STATUS_{content['verdict']['status'].upper()}"
+    columns, comparison = content.pop("elements", None), content.pop("comparison", None)
+    _enumerate(content)
     if "reference" in content:
         content["reference"]["kind"] = f"REFERENCE_{content['reference']['kind'].upper()}"
     if "worst" in content:
@@ -33,7 +32,59 @@ def check_response(report: Mapping[str, Any]) -> equivariance_pb2.CheckResponse:
     response = ParseDict(content, equivariance_pb2.CheckResponse(), ignore_unknown_fields=True)
     if columns is not None:
         _fill(response.elements, columns)
+    if comparison is not None:
+        _compare(response.comparison, comparison)
     return response
+
+
+def started(content: Mapping[str, Any]) -> equivariance_pb2.CheckStarted:
+    """Return the message of a plan in its JSON form."""
+    plan = _present(content)
+    _enumerate(plan)
+    return ParseDict(plan, equivariance_pb2.CheckStarted(), ignore_unknown_fields=True)
+
+
+def progress(content: Mapping[str, Any]) -> equivariance_pb2.CheckProgress:
+    """Return the message of a check's progress in its JSON form."""
+    message = equivariance_pb2.CheckProgress(
+        model=content["model"], done=content["done"], planned=content["planned"], indices=content["elements"]["index"]
+    )
+    if content["reference"] is not None:
+        message.reference.label, message.reference.index = content["reference"]["label"], content["reference"]["index"]
+    _fill(message.elements, content["elements"])
+    return message
+
+
+def judged(content: Mapping[str, Any]) -> equivariance_pb2.CheckJudged:
+    """Return the message of a verdict in its JSON form."""
+    verdict = _present(content)
+    _enumerate(verdict)
+    return ParseDict(verdict, equivariance_pb2.CheckJudged())
+
+
+def element_message(element: Mapping[str, Any]) -> equivariance_pb2.Element:
+    """Return the message of an element in its JSON form."""
+    return ParseDict(_element(element), equivariance_pb2.Element())
+
+
+def _enumerate(content: dict[str, Any]) -> None:
+    """Put names of enumerations in protobuf's terms."""
+    if "level" in content:
+        content["level"] = f"SYMMETRY_LEVEL_{content['level'].upper()}"
+    if "verdict" in content:
+        content["verdict"]["status"] = f"VERDICT_STATUS_{content['verdict']['status'].upper()}"
+
+
+def _compare(message: Any, comparison: dict[str, Any]) -> None:
+    columns, difference = comparison.pop("elements", None), comparison.pop("difference", None)
+    _enumerate(comparison)
+    ParseDict(comparison, message, ignore_unknown_fields=True)
+    if columns is not None:
+        _fill(message.elements, columns)
+    if difference is not None:
+        message.difference.indices.extend(difference["index"])
+        message.difference.probabilities.extend(_numbers(difference["probability"]))
+        message.difference.margins.extend(_numbers(difference["margin"]))
 
 
 def _fill(message: Any, columns: Mapping[str, Any]) -> None:
@@ -42,9 +93,9 @@ def _fill(message: Any, columns: Mapping[str, Any]) -> None:
     message.exact.extend(columns["exact"])
     message.labels.extend(label or "" for label in columns["label"])
     message.probabilities.extend(_numbers(columns["probability"]))
-    message.margins.extend(_numbers(columns["margin"]))
+    message.margins.extend(_numbers(columns.get("margin", ())))
     message.agrees.extend(columns["agrees"])
-    message.relative_errors.extend(_numbers(columns["relative_error"]))
+    message.relative_errors.extend(_numbers(columns.get("relative_error", ())))
     for row in columns.get("output", ()):
         message.outputs.add(values=_numbers(row))
 

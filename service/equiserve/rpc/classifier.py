@@ -35,6 +35,7 @@ def classify_request(message: classifier_pb2.ClassifyRequest) -> ClassifyRequest
         runtime=message.runtime or None,
         pictures=[picture_of(picture, f"pictures[{position}]") for position, picture in enumerate(message.pictures)],
         priority=message.priority,
+        symmetrize=message.symmetrize or None,
     )
     if message.HasField("top_k"):
         request.top_k = message.top_k
@@ -48,6 +49,7 @@ def serialised(classification: Classification) -> bytes:
         version=classification.version,
         runtime=classification.runtime,
         guarantee=classification.guarantee,
+        symmetrize=classification.symmetrize,
     )
     for predictions, resized_from in zip(classification.predictions, classification.resized_from, strict=True):
         entry = response.classifications.add()
@@ -55,5 +57,8 @@ def serialised(classification: Classification) -> bytes:
             entry.predictions.add(label=prediction.label, index=prediction.index, probability=prediction.probability)
         if resized_from is not None:
             entry.resized_from.height, entry.resized_from.width = resized_from
+    for entry, strength in zip(response.classifications, classification.stability or (), strict=False):
+        entry.stability.modal_share = strength.modal_share
+        entry.stability.margin, entry.stability.entropy = strength.margin, strength.entropy
     answer: bytes = response.SerializeToString()
     return answer

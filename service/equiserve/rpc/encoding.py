@@ -41,7 +41,7 @@ def encode_response(response: InferResponse) -> bytes:
     """Return a serialised ModelInferResponse with raw contents."""
     model, outputs = response.model, response.outputs
     signature = tuple([(name, array.dtype, array.shape) for name, array in outputs.items()])
-    head, raw_heads = _response_head(model.name, model.version, model.runtime.name, signature)
+    head, raw_heads = _response_head(model.name, model.version, model.runtime.name, response.symmetrize, signature)
     parts: list[bytes | memoryview] = [head]
     if response.id:
         encoded = response.id.encode()
@@ -60,7 +60,7 @@ def encode_typed_response(response: InferResponse) -> bytes:
     if any(array.dtype == np.float16 for array in response.outputs.values()):
         return encode_response(response)
     model = response.model
-    message = _response_message(model.name, model.version, model.runtime.name)
+    message = _response_message(model.name, model.version, model.runtime.name, response.symmetrize)
     message.id = response.id
     for name, array in response.outputs.items():
         datatype = datatype_of(array)
@@ -87,10 +87,10 @@ _Signature = tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]
 
 @lru_cache(maxsize=1024)
 def _response_head(
-    name: str, version: str, runtime: str, signature: _Signature
+    name: str, version: str, runtime: str, symmetrize: str | None, signature: _Signature
 ) -> tuple[bytes, tuple[bytes | None, ...]]:
     """Return the serialised fields before the id, and what precedes each output's bytes (None: depends on them)."""
-    message = _response_message(name, version, runtime)
+    message = _response_message(name, version, runtime, symmetrize)
     raw_heads: list[bytes | None] = []
     for output, dtype, shape in signature:
         message.outputs.add(name=output, datatype=datatype_of(np.empty(0, dtype)), shape=shape)
@@ -98,9 +98,11 @@ def _response_head(
     return message.SerializeToString(), tuple(raw_heads)
 
 
-def _response_message(name: str, version: str, runtime: str) -> Any:
+def _response_message(name: str, version: str, runtime: str, symmetrize: str | None) -> Any:
     message = protocol.ModelInferResponse(model_name=name, model_version=version)
     message.parameters["runtime"].string_param = runtime
+    if symmetrize is not None:
+        message.parameters["symmetrize"].string_param = symmetrize
     return message
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
+import numpy as np
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from equiserve.checks import CheckReport, CheckRequest
+from equiserve.checks import CheckEvent, CheckReport, CheckRequest, Completed
 from equiserve.checks.request import ReferenceKind
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest
 from equiserve.rpc.calls import parse, unary
-from equiserve.rpc.check_response import check_response
+from equiserve.rpc.check_response import check_response, element_message, judged, progress, started
 from equiserve.rpc.generated import equivariance_pb2
 from equiserve.rpc.pictures import picture_of
+from equiserve.rpc.server_stream import server_stream
 
 SERVICE = "equiserve.v1.Equivariance"
 FILE = equivariance_pb2.DESCRIPTOR
+
+_PREVIEW = 16
 
 _REFERENCES: dict[int, ReferenceKind] = {
     equivariance_pb2.REFERENCE_UNSPECIFIED: "consensus",
@@ -36,6 +43,37 @@ def equivariance_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
         report = await plane.check(check_request(message), context)
         return await plane.compute.run(_serialised, report, message.include_svg)
 
+    async def check_stream(raw: bytes, context: RequestContext) -> AsyncGenerator[bytes, None]:
+        message = parse(equivariance_pb2.CheckStreamRequest, raw).check
+        async with aclosing(plane.check_events(check_request(message), context)) as events:
+            async for event in events:
+                response = _event(event)
+                if message.include_svg and isinstance(event, Completed):
+                    response.completed.svg = await plane.compute.run(event.report.to_svg)
+                yield response.SerializeToString()
+
+    async def estimate_check(raw: bytes, context: RequestContext) -> bytes:
+        message = parse(equivariance_pb2.EstimateCheckRequest, raw).check
+        content = await plane.estimate_check(check_request(message))
+        response = equivariance_pb2.EstimateCheckResponse(plan=started(content))
+        if "comparison" in content:
+            response.comparison.CopyFrom(started(content["comparison"]))
+        answer: bytes = response.SerializeToString()
+        return answer
+
+    async def preview_check(raw: bytes, context: RequestContext) -> bytes:
+        message = parse(equivariance_pb2.PreviewCheckRequest, raw)
+        preview = await plane.preview_check(check_request(message.check), message.count or _PREVIEW)
+        content = await plane.compute.run(preview.to_json)
+        response = equivariance_pb2.PreviewCheckResponse(
+            group=content["group"], planned=content["planned"], prepared=content["prepared"]
+        )
+        for shown in content["pictures"]:
+            png, element = base64.b64decode(shown.pop("png")), element_message(shown.pop("element"))
+            response.pictures.add(**shown, element=element, png=png)
+        answer: bytes = response.SerializeToString()
+        return answer
+
     async def list_groups(raw: bytes, context: RequestContext) -> bytes:
         catalogue = {"groups": plane.group_catalogue()}
         answer: bytes = ParseDict(catalogue, equivariance_pb2.ListGroupsResponse()).SerializeToString()
@@ -50,14 +88,22 @@ def equivariance_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
         SERVICE,
         {
             "Check": unary(plane, f"{SERVICE}/Check", "check", check),
+            "CheckStream": server_stream(plane, f"{SERVICE}/CheckStream", "check", check_stream),
+            "EstimateCheck": unary(plane, f"{SERVICE}/EstimateCheck", "check", estimate_check),
+            "PreviewCheck": unary(plane, f"{SERVICE}/PreviewCheck", "check", preview_check),
             "ListGroups": unary(plane, f"{SERVICE}/ListGroups", "metadata", list_groups),
             "ListMetrics": unary(plane, f"{SERVICE}/ListMetrics", "metadata", list_metrics),
         },
     )
 
 
-def check_request(message: equivariance_pb2.CheckRequest) -> CheckRequest:
-    """Turn the message into the check's request; raises InvalidRequest for a field that cannot be read."""
+def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np.ndarray | None = None) -> CheckRequest:
+    """Turn the message into the check's request; raises InvalidRequest for a field that cannot be read.
+
+    Args:
+        message: The request.
+        picture: The picture to check; None = the message's.
+    """
     if message.reference not in _REFERENCES:
         raise InvalidRequest(
             f"reference: got {message.reference}, expected a value of equiserve.v1.Reference", field="reference"
@@ -66,11 +112,12 @@ def check_request(message: equivariance_pb2.CheckRequest) -> CheckRequest:
         model=message.model,
         version=message.version,
         runtime=message.runtime or None,
-        picture=picture_of(message.picture, "picture"),
+        picture=picture_of(message.picture, "picture") if picture is None else picture,
         group=_group(message.group) if message.HasField("group") else None,
         reference=_REFERENCES[message.reference],
         metrics=list(message.metrics) or None,
         outputs=message.include_outputs,
+        compare_with=message.compare_with or None,
     )
     selection, label = message.WhichOneof("selection"), message.WhichOneof("label")
     if selection == "count":
@@ -102,6 +149,17 @@ def _element(message: Any, index: int) -> dict[str, Any]:
         return {"angle_deg": message.rotation.angle_deg, "reflected": message.rotation.reflected}
     field = f"elements[{index}]"
     raise InvalidRequest(f"{field}: got neither shift nor rotation, expected one of them", field=field)
+
+
+def _event(event: CheckEvent) -> equivariance_pb2.CheckStreamResponse:
+    content = event.to_json()
+    if event.name == "started":
+        return equivariance_pb2.CheckStreamResponse(started=started(content))
+    if event.name == "progress":
+        return equivariance_pb2.CheckStreamResponse(progress=progress(content))
+    if event.name == "verdict":
+        return equivariance_pb2.CheckStreamResponse(verdict=judged(content))
+    return equivariance_pb2.CheckStreamResponse(completed=check_response(content))
 
 
 def _serialised(report: CheckReport, include_svg: bool) -> bytes:

@@ -44,11 +44,13 @@ def health_handler(plane: DataPlane, services: Collection[str]) -> grpc.GenericR
     async def watch(request: health_pb2.HealthCheckRequest, rpc: grpc.aio.ServicerContext[Any, bytes]) -> None:
         told = None
         while True:
+            # Asked first: a drain that begins while an answer is written is still told.
+            draining = plane.admission.draining
             found = status(request.service)
             if found != told:
                 await rpc.write(_answer(found))
                 told = found
-            if plane.admission.draining:
+            if draining:
                 return  # a watcher must not hold up the shut-down
             await asyncio.sleep(_WATCH_S)
 

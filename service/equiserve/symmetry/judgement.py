@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from statistics import NormalDist
 from typing import Any
 
@@ -13,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiserve.symmetry import metrics
+from equiserve.symmetry.clustered import error_interval
 from equiserve.symmetry.elements import Element
+from equiserve.symmetry.evidence import Evidence
 from equiserve.symmetry.groups import Group
-from equiserve.symmetry.measurement import OrbitOutputs
+from equiserve.symmetry.orbit_outputs import OrbitOutputs
 from equiserve.symmetry.reference import consensus_reference
-from equiserve.symmetry.statistics import certified_share, elements_needed, wilson_interval
+from equiserve.symmetry.statistics import certified_share, elements_needed, percent, wilson_interval
 from equiserve.symmetry.verdict import Level, Thresholds, Verdict
+
+# A measured error below this share of the declared one is worth telling.
+_MUCH_LESS = 0.1
 
 
 def judge(
@@ -37,7 +40,8 @@ def judge(
 
     - ``exact``: under every exact element the decision is the identity's and the outputs agree to rounding.
       Resampled elements are reported, not held against it.
-    - ``approximate``: modal consistency and Jensen-Shannon divergence over the whole orbit reach their thresholds.
+    - ``approximate``: modal consistency and Jensen-Shannon divergence over the whole orbit reach their thresholds; the
+      mean relative error stays below the declared one where the output is no distribution.
     - ``none``: nothing is declared; the verdict answers the question alone, whether the answer stays the same.
 
     Consistency is judged, never correctness: a model that gives the same wrong answer everywhere passes.
@@ -48,19 +52,20 @@ def judge(
         elements: n members, the identity first.
         exact: [n], as `Orbit.exact`.
         changed: [n], as `OrbitChunk.changed`.
-        outputs: Of the n members. Without probabilities (no classifier) only ``exact`` can be decided.
+        outputs: Of the n members. Without probabilities (no classifier) ``approximate`` needs an error level in the
+            thresholds, and ``none`` can only be reported.
         class_names: Names of the K classes.
         sampled: Whether the elements were drawn at random, so that shares carry a confidence bound.
         thresholds: Defaults to `Thresholds()`.
     """
-    evidence = _Evidence(group, elements, exact, changed, outputs, class_names, sampled, thresholds or Thresholds())
+    evidence = Evidence(group, elements, exact, changed, outputs, class_names, sampled, thresholds or Thresholds())
     if not changed.any():
         return Verdict(
             "not_informative",
             f"No element of {group.name} that was tried changes this input, so every model would pass.",
             "Submit an input that the group does change.",
         )
-    failed = np.flatnonzero(~np.isfinite(outputs.outputs).all(axis=1))
+    failed = np.flatnonzero(~np.isfinite(outputs.rows).all(axis=1))
     if failed.size:
         return Verdict(
             "fail",
@@ -70,57 +75,18 @@ def judge(
     if level == "exact":
         return _judge_exact(evidence)
     if outputs.probabilities is None:
+        if level == "approximate" and evidence.thresholds.error_level is not None:
+            return _judge_error_level(evidence, evidence.thresholds.error_level)
         return Verdict(
             "inconclusive",
             f"The outputs differ by up to {evidence.errors.max():.2g} (relative) "
             f"{evidence.under([int(evidence.errors.argmax())])}, and no bound is declared for them.",
-            "Declare the symmetry as exact, or check a classifier.",
+            "Declare the symmetry as exact or with the error it has, or demand one with a gate.",
         )
     return _judge_approximate(evidence) if level == "approximate" else _judge_undeclared(evidence)
 
 
-@dataclass(frozen=True, eq=False)
-class _Evidence:
-    group: Group[Any]
-    elements: Sequence[Element]
-    exact: NDArray[np.bool_]
-    changed: NDArray[np.bool_]
-    outputs: OrbitOutputs
-    class_names: Sequence[str] | None
-    sampled: bool
-    thresholds: Thresholds
-
-    @cached_property
-    def errors(self) -> NDArray[np.float64]:
-        """[n] relative errors against the identity's output."""
-        return metrics.relative_errors(self.outputs.outputs, self.outputs.outputs[0])
-
-    def differing(self, label: int, among: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
-        """Return the members that do not decide for ``label``, the one furthest from it first."""
-        if self.outputs.probabilities is None:
-            return np.array([], np.intp)
-        differ = self.outputs.decisions != label
-        members = np.flatnonzero(differ if among is None else differ & among)
-        return members[np.argsort(metrics.margins(self.outputs.probabilities[members], label), kind="stable")]
-
-    def name(self, label: int) -> str:
-        return f"class {label}" if self.class_names is None else f"'{self.class_names[label]}'"
-
-    def under(self, members: Sequence[int] | NDArray[np.intp]) -> str:
-        """Return words for where something happens: the first member, and how many more."""
-        first = self.elements[members[0]]
-        where = "on the input itself" if members[0] == 0 else f"under {self.group.describe(first)}"
-        more = len(members) - 1
-        return where + (f", and on {more} more of {len(self.elements)} elements" if more else "")
-
-    def certificate(self) -> str:
-        if not self.sampled:
-            return ""
-        share = certified_share(len(self.elements) - 1, self.thresholds.confidence)
-        return f", which certifies {_percent(share)} of the group at {_percent(self.thresholds.confidence)} confidence"
-
-
-def _judge_exact(e: _Evidence) -> Verdict:
+def _judge_exact(e: Evidence) -> Verdict:
     if not (e.exact & e.changed).any():
         return Verdict(
             "inconclusive",
@@ -129,7 +95,8 @@ def _judge_exact(e: _Evidence) -> Verdict:
             "Check a group with exact elements: CyclicShift, C4, D4 or Flip.",
         )
     refuted = "The declared exactness is refuted: see whether the served file is the one that was declared."
-    answer = int(e.outputs.decisions[0])
+    classified = e.outputs.probabilities is not None
+    answer = int(e.outputs.decisions[0]) if classified else -1
     differing = e.differing(answer, e.exact)
     if differing.size:
         other = int(e.outputs.decisions[differing[0]])
@@ -137,19 +104,19 @@ def _judge_exact(e: _Evidence) -> Verdict:
             "fail", f"The answer changes from {e.name(answer)} to {e.name(other)} {e.under(differing)}.", refuted
         )
     errors = np.where(e.exact, e.errors, 0.0)
-    above = np.flatnonzero(errors > e.thresholds.relative_error)
+    above = np.flatnonzero(errors > e.thresholds.exact_error)
     above = above[np.argsort(-errors[above], kind="stable")]
     if above.size:
         return Verdict(
             "fail",
             f"The outputs differ by {errors.max():.2g} (relative; an exact symmetry allows "
-            f"{e.thresholds.relative_error:.0e}) {e.under(above)}.",
+            f"{e.thresholds.exact_error:.0e}) {e.under(above)}.",
             refuted,
         )
-    same = f" give {e.name(answer)} and" if e.outputs.probabilities is not None else ""
+    same = f" give {e.name(answer)} and" if classified else ""
     resampled = ~e.exact
-    if resampled.any() and e.outputs.probabilities is not None:
-        share = _percent(np.mean(e.outputs.decisions[resampled] == answer))
+    if resampled.any() and classified:
+        share = percent(np.mean(e.outputs.decisions[resampled] == answer))
         rest = f"; of the {resampled.sum()} others, which are not exact, {share} give it too"
     else:
         rest = "" if resampled.any() else e.certificate()
@@ -158,19 +125,19 @@ def _judge_exact(e: _Evidence) -> Verdict:
     )
 
 
-def _judge_approximate(e: _Evidence) -> Verdict:
+def _judge_approximate(e: Evidence) -> Verdict:
     assert e.outputs.probabilities is not None
     n, limits = len(e.elements), e.thresholds
     label = consensus_reference(e.outputs.outputs).label
     assert label is not None  # every output is finite here
     differing = e.differing(label)
     low, high = _share_bounds(differing, e)
-    share = _percent(1 - len(differing) / n)
+    share = percent(1 - len(differing) / n)
     worst = ""
     if differing.size:
         worst = f", but {e.name(int(e.outputs.decisions[differing[0]]))} {e.under(differing[:1])}"
     reason = (
-        f"The answer is {e.name(label)} on {share} of {n} elements ({_percent(limits.modal_consistency)} needed){worst}"
+        f"The answer is {e.name(label)} on {share} of {n} elements ({percent(limits.modal_consistency)} needed){worst}"
     )
     if high < limits.modal_consistency:
         return Verdict("fail", f"{reason}.", _after_failure(e))
@@ -186,13 +153,45 @@ def _judge_approximate(e: _Evidence) -> Verdict:
     if low < limits.modal_consistency:
         return Verdict(
             "inconclusive",
-            f"{reason}; {n} random elements only bound the share between {_percent(low)} and {_percent(high)}.",
+            f"{reason}; {n} random elements only bound the share between {percent(low)} and {percent(high)}.",
             f"Draw at least {_elements_to_decide(len(differing), n, limits)} random elements.",
         )
     return Verdict("pass", f"{reason}{'' if differing.size else e.certificate()}.")
 
 
-def _judge_undeclared(e: _Evidence) -> Verdict:
+def _judge_error_level(e: Evidence, level: float) -> Verdict:
+    """Hold the mean error over the elements, the identity left out, to the declared one."""
+    limits, errors = e.thresholds, e.errors[1:]
+    allowed = limits.largest_error
+    assert allowed is not None
+    mean, worst = float(errors.mean()), int(e.errors.argmax())
+    low = high = mean
+    if e.sampled or e.group.order is None:
+        # The ends of a two-sided interval of 90 % each hold at 95 %.
+        interval = error_interval(errors, 2 * limits.confidence - 1, worst=1.0, negligible=limits.exact_error)
+        low, high = interval.low, interval.high
+    shown = f"The mean relative error over {len(errors)} elements is {mean:.2g}"
+    if low != high:
+        shown += f" (between {low:.2g} and {high:.2g} at {percent(limits.confidence)} confidence each)"
+    declared = f"declared is {level:g}, and {limits.error_tolerance:.0%} more is allowed"
+    if low > allowed:
+        return Verdict("fail", f"{shown}; {declared}. It is largest {e.under([worst])}.", _after_failure(e))
+    if high > allowed:
+        return Verdict(
+            "inconclusive",
+            f"{shown}, which does not decide: {declared}.",
+            f"Raise the number of elements, to {2 * len(errors)} or more.",
+        )
+    if high < level * _MUCH_LESS:
+        return Verdict(
+            "pass",
+            f"{shown}: more symmetric than declared ({level:g}).",
+            "Declare the measured error, or snap the weights to the exact symmetry if it is meant to be one.",
+        )
+    return Verdict("pass", f"{shown}; {declared}.")
+
+
+def _judge_undeclared(e: Evidence) -> Verdict:
     answer = int(e.outputs.decisions[0])
     differing = e.differing(answer)
     undeclared = f"the model declares no symmetry under {e.group.name}"
@@ -208,7 +207,7 @@ def _judge_undeclared(e: _Evidence) -> Verdict:
     )
 
 
-def _share_bounds(differing: NDArray[np.intp], e: _Evidence) -> tuple[float, float]:
+def _share_bounds(differing: NDArray[np.intp], e: Evidence) -> tuple[float, float]:
     n = len(e.elements)
     if not e.sampled:
         return 1 - len(differing) / n, 1 - len(differing) / n
@@ -229,12 +228,7 @@ def _elements_to_decide(failures: int, n: int, limits: Thresholds) -> int:
     return max(2 * n, math.ceil(z * z * share * (1 - share) / gap**2))
 
 
-def _after_failure(e: _Evidence) -> str:
+def _after_failure(e: Evidence) -> str:
     if e.exact.all():
         return "Withdraw the declaration, or use the consensus over the orbit."
     return "Repeat with C4, D4 or CyclicShift, which resample nothing, to tell the model from the transformation."
-
-
-def _percent(share: float) -> str:
-    # Rounded down, so that 100 % means all.
-    return f"{math.floor(share * 1000 + 1e-9) / 10:g} %"

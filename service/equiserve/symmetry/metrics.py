@@ -6,6 +6,7 @@ dropped: it disagrees with every decision, and gives the worst value of every ot
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def margins(probabilities: NDArray[Any], label: int | None) -> NDArray[np.float6
     if label is None:
         return np.full(len(probabilities), -1.0)
     others = np.delete(probabilities, label, axis=1).max(axis=1)
-    return np.nan_to_num(np.asarray(probabilities[:, label] - others, np.float64), nan=-1.0)
+    return np.asarray(np.nan_to_num(np.asarray(probabilities[:, label] - others, np.float64), nan=-1.0))
 
 
 def relative_errors(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
@@ -66,6 +67,50 @@ def relative_errors(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[n
         difference = np.abs(a - b).mean(axis=1)
     errors = np.divide(difference, size, out=np.zeros(len(a)), where=finite & (size > _NEGLIGIBLE))
     return np.where(finite, errors, 1.0)
+
+
+def one_sided_relative_errors(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Return |A - B| / |B| (Euclidean) of each member, the usual relative error; it grows without bound as B vanishes.
+
+    Args:
+        outputs: [n, K].
+        reference: [K].
+
+    Returns:
+        [n] >= 0; 0 where both are nothing, infinite where only B is, or for failures.
+    """
+    a, b = np.asarray(outputs, np.float64), np.asarray(reference, np.float64)
+    difference, size = np.sqrt(((a - b) ** 2).sum(axis=1)), float(np.sqrt((b**2).sum()))
+    if size <= _NEGLIGIBLE:
+        return np.where(difference <= _NEGLIGIBLE, 0.0, math.inf)
+    return np.asarray(np.nan_to_num(difference / size, nan=math.inf))
+
+
+def rms_errors(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the root mean square difference of each member [n, K] from the reference [K]; infinite for failures."""
+    difference = np.asarray(outputs, np.float64) - np.asarray(reference, np.float64)
+    return np.asarray(np.nan_to_num(np.sqrt((difference**2).mean(axis=1)), nan=math.inf))
+
+
+def max_errors(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the largest difference of any component of each member [n, K]; infinite for failures (e3nn's measure)."""
+    difference = np.asarray(outputs, np.float64) - np.asarray(reference, np.float64)
+    return np.asarray(np.nan_to_num(np.abs(difference).max(axis=1), nan=math.inf))
+
+
+def cosine_similarities(outputs: NDArray[Any], reference: NDArray[Any]) -> NDArray[np.float64]:
+    """Return <A, B> / (|A| |B|) of each member [n, K] with the reference [K].
+
+    Returns:
+        [n] in [-1, 1]; 1 where both are nothing, 0 where one is, -1 for failures.
+    """
+    a, b = np.asarray(outputs, np.float64), np.asarray(reference, np.float64)
+    lengths, length = np.sqrt((a**2).sum(axis=1)), float(np.sqrt((b**2).sum()))
+    size = lengths * length
+    both_nothing = (lengths <= _NEGLIGIBLE) & (length <= _NEGLIGIBLE)
+    similarity = np.divide(a @ b, size, out=both_nothing.astype(np.float64), where=size > _NEGLIGIBLE)
+    finite = np.isfinite(a).all(axis=1) & np.isfinite(b).all()
+    return np.where(finite, np.clip(similarity, -1.0, 1.0), -1.0)
 
 
 def worst_margin(probabilities: NDArray[Any], label: int | None) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from equiserve.checks.plots.canvas import BLUE, FAINT, GRID, MARGIN, VERMILLION, shorten, text
+from equiserve.checks.plots.canvas import BAND_WORDS, BLUE, FAINT, GRID, INK, MARGIN, VERMILLION, shorten, text
+from equiserve.checks.plots.elements import words
 from equiserve.checks.plots.plot import NeroPlot
-from equiserve.symmetry import Rotation
 
 _LEFT, _LENGTH, _ROW = MARGIN + 170, 300, 30
 _ANSWERS = _LEFT + _LENGTH + 60
@@ -23,28 +23,31 @@ def draw_bars(plot: NeroPlot) -> tuple[list[str], float]:
         parts.append(text(x, below + 18, f"{share:g}", fill=FAINT, anchor="middle"))
     for k, element in enumerate(plot.elements):
         y = top + _ROW * k
-        assert isinstance(element, Rotation)
-        parts.append(text(_LEFT - 12, y + 19, "as it came" if k == 0 else _words(element), anchor="end"))
+        parts.append(text(_LEFT - 12, y + 19, shorten(words(element, plot.parameters), 26), anchor="end"))
         hue = BLUE if plot.agrees[k] else VERMILLION
         probability, answer = plot.probabilities[k], plot.answers[k]
         if np.isfinite(probability):
             length = max(_LENGTH * float(probability), 1.0)
             parts.append(f'<rect x="{_LEFT}" y="{y + 6:g}" width="{length:.1f}" height="18" fill="{hue}"/>')
-            parts.append(text(_LEFT + length + 6, y + 19, f"{probability:.3f}", size=11, fill=FAINT))
-        words = "output not finite" if answer is None else shorten(answer, 24)
-        parts.append(text(_ANSWERS, y + 19, words, fill=hue))
+            beside = length
+            if plot.band is not None:
+                low, high = (_LEFT + _LENGTH * float(limit[k]) for limit in plot.band)
+                whisker = f"M{low:.1f} {y + 11:g}v8m0 -4H{high:.1f}m0 -4v8"
+                parts.append(f'<path d="{whisker}" fill="none" stroke="{INK}" stroke-width="1.5"/>')
+                beside = max(length, high - _LEFT)
+            parts.append(text(_LEFT + beside + 6, y + 19, f"{probability:.3f}", size=11, fill=FAINT))
+        answered = "output not finite" if answer is None else shorten(answer, 24)
+        parts.append(text(_ANSWERS, y + 19, answered, fill=hue))
     parts.append(text(_LEFT + _LENGTH / 2, below + 38, plot.quantity, anchor="middle"))
-    if plot.agrees.all():
-        return parts, below + 46
-    y = below + 62
-    for x, hue, words in ((_LEFT, BLUE, "the reference's answer"), (_LEFT + 180, VERMILLION, "another answer")):
-        parts.append(f'<rect x="{x}" y="{y - 10:g}" width="12" height="12" fill="{hue}"/>')
-        parts.append(text(x + 18, y, words))
-    return parts, below + 72
-
-
-def _words(element: Rotation) -> str:
-    turn = f"turned by {element.angle_deg:g}°"
-    if not element.reflected:
-        return turn
-    return "mirrored" if element.angle_deg == 0 else f"mirrored, {turn}"
+    entries: list[tuple[str, str]] = []
+    if not plot.agrees.all():
+        entries += [(BLUE, "the reference's answer"), (VERMILLION, plot.other_answer)]
+    if plot.band is not None:
+        entries.append((INK, BAND_WORDS))
+    x, y = float(_LEFT), below + 62
+    for hue, meaning in entries:
+        tall = 2 if hue == INK else 12
+        parts.append(f'<rect x="{x:g}" y="{y - 4 - tall / 2:g}" width="12" height="{tall}" fill="{hue}"/>')
+        parts.append(text(x + 18, y, meaning))
+        x += 36 + 6.6 * len(meaning)
+    return parts, below + (72 if entries else 46)

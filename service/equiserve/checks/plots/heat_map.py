@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from equiserve.checks.plots.canvas import FAINT, GREY, INK, MARGIN, VERMILLION, colour, colour_bar, text
+from equiserve.checks.plots.elements import centred
 from equiserve.checks.plots.plot import NeroPlot
-from equiserve.symmetry import CropShift, CyclicShift, Shift
 
 _SIDE = 440
 _LEFT = MARGIN + 58
@@ -16,14 +18,15 @@ _LEVELS = 255
 
 def draw_heat_map(plot: NeroPlot) -> tuple[list[str], float]:
     """Return the heat map's elements and its height."""
-    (top, height), (left, width) = _window(plot)
+    shifts = [centred(element, plot.parameters) for element in plot.elements]
+    (top, height), (left, width) = _window(plot, shifts)
     cell = _SIDE / max(height, width)
     right, below = _LEFT + cell * width, cell * height
-    cells = {(s.dy, s.dx): k for k, s in ((k, _centred(plot, k)) for k in range(len(plot.elements)))}
+    cells = {shift: k for k, shift in enumerate(shifts)}
 
     def centre(k: int) -> tuple[float, float]:
-        shift = _centred(plot, k)
-        return _LEFT + (shift.dx - left + 0.5) * cell, (shift.dy - top + 0.5) * cell
+        dy, dx = shifts[k]
+        return _LEFT + (dx - left + 0.5) * cell, (dy - top + 0.5) * cell
 
     parts = [f'<rect x="{_LEFT}" y="0" width="{cell * width:g}" height="{below:g}" fill="{GREY}"/>']
     # A sparse sample of a large group would be lost in cells of its own size.
@@ -53,24 +56,13 @@ def draw_heat_map(plot: NeroPlot) -> tuple[list[str], float]:
     return parts, max(below, 400) + 46
 
 
-def _window(plot: NeroPlot) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return (first, count) of dy and of dx."""
-    group = plot.group
-    if isinstance(group, CyclicShift):
-        return (-((group.height - 1) // 2), group.height), (-((group.width - 1) // 2), group.width)
-    assert isinstance(group, CropShift)
-    return (-group.reach, 2 * group.reach + 1), (-group.reach, 2 * group.reach + 1)
-
-
-def _centred(plot: NeroPlot, index: int) -> Shift:
-    """Return a shift by the shorter way round the torus."""
-    shift, group = plot.elements[index], plot.group
-    assert isinstance(shift, Shift)
-    if not isinstance(group, CyclicShift):
-        return shift
-    return Shift(
-        shift.dy - group.height * (2 * shift.dy > group.height), shift.dx - group.width * (2 * shift.dx > group.width)
-    )
+def _window(plot: NeroPlot, shifts: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return (first, count) of dy and of dx: the torus, the reach, or what the shifts span."""
+    height, width = plot.parameters.get("height"), plot.parameters.get("width")
+    if height and width:
+        return (-((height - 1) // 2), height), (-((width - 1) // 2), width)
+    reach = plot.parameters.get("reach") or max((abs(v) for shift in shifts for v in shift), default=0)
+    return (-reach, 2 * reach + 1), (-reach, 2 * reach + 1)
 
 
 def _runs(
@@ -151,7 +143,7 @@ def _legend(plot: NeroPlot, x: float, y: float, gaps: bool) -> list[str]:
     if (~plot.agrees & finite).any():
         box = f'<rect x="{x:g}" y="{{top:g}}" width="16" height="16" fill="{colour(0.2)}"/>'
         cross = f'<path d="M{x + 4:g} {{low:g}}l8 8m0 -8l-8 8" stroke="#ffffff" stroke-width="1.5"/>'
-        entries.append((box + cross, "another answer"))
+        entries.append((box + cross, plot.other_answer))
     if not finite.all():
         entries.append((f'<rect x="{x:g}" y="{{top:g}}" width="16" height="16" fill="{VERMILLION}"/>', "not finite"))
     if gaps:

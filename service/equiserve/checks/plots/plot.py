@@ -1,51 +1,100 @@
-"""What a plot shows."""
+"""What a plot shows: the curve of one input, or the mean over several, read from a report's JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from equiserve.symmetry import Element, Group, Verdict
+from equiserve.checks.plots.elements import ElementJson
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The words around a plot.
+
+    Attributes:
+        title: Model and group.
+        statement: The finding in one sentence.
+        status: Of the verdict: pass, fail, inconclusive, not_informative.
+        sentences: The verdict's reason and next step.
+        footer: Coverage, noise floor, provenance.
+    """
+
+    title: str
+    statement: str
+    status: str
+    sentences: tuple[str, ...]
+    footer: str
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> Sheet:
+        """Return the words of a report."""
+        verdict, floor, coverage = report["verdict"], report["noise_floor"]["value"], report["coverage"]
+        several = f"{len(report['inputs'])} inputs; " if "inputs" in report else ""
+        return cls(
+            title=f"{report['model']}, version {report['version']}: {report['group']['name']}",
+            statement=report["statement"],
+            status=verdict["status"],
+            sentences=tuple(s for s in (verdict["reason"], verdict["next_step"]) if s and s != report["statement"]),
+            footer=(
+                f"{several}{coverage['checked']} of {coverage['planned']} elements; declared level: {report['level']}; "
+                f"noise floor {'not measured' if floor is None else format(floor, '.1g')}; "
+                f"{report['runtime']} file {report['file_digest'][:12]}"
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeroPlot:
-    """Values on an orbit and the words around them.
+    """Values on an orbit: of one input, or the mean over n of them with its confidence band.
 
     Attributes:
-        group: The group.
-        elements: The m elements that were checked.
-        exact: [m] bool, whether the element permutes pixels.
+        sheet: The words around them.
+        parameters: Of the group.
+        elements: The m elements that were checked, as JSON values.
+        exact: [m] bool, whether the element loses nothing.
         probabilities: [m] of the reference class; NaN where the output was not finite.
         agrees: [m] bool, whether the answer is the reference class.
-        answers: Names of the answers; None where the output was not finite.
+        answers: The answers in words; None where the output was not finite.
         worst: Index of the element furthest from the reference; None where all are alike.
-        reference: Name of the reference class; None where there is none.
-        title: Model and group.
-        statement: The finding in one sentence.
-        verdict: The judgement.
-        planned: Number of elements that were asked for.
-        footer: Coverage, noise floor, provenance.
+        quantity: What is plotted, in words.
+        inputs: Number of inputs n.
+        band: Lower and upper limit [m] of the mean; None for one input.
     """
 
-    group: Group[Any]
-    elements: Sequence[Element]
+    sheet: Sheet
+    parameters: Mapping[str, Any]
+    elements: Sequence[ElementJson]
     exact: np.ndarray
     probabilities: np.ndarray
     agrees: np.ndarray
     answers: Sequence[str | None]
     worst: int | None
-    reference: str | None
-    title: str
-    statement: str
-    verdict: Verdict
-    planned: int
-    footer: str
+    quantity: str
+    inputs: int = 1
+    band: tuple[np.ndarray, np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> NeroPlot:
+        """Return what the plot of one input's report shows; `report` is `CheckReport.to_json()`."""
+        columns: Mapping[str, Any] = report["elements"] or {}
+        prediction = (report["reference"] or {}).get("prediction")
+        return cls(
+            sheet=Sheet.of(report),
+            parameters=report["group"]["parameters"],
+            elements=columns.get("element", []),
+            exact=np.array(columns.get("exact", []), np.bool_),
+            probabilities=np.array([np.nan if p is None else p for p in columns.get("probability", [])], np.float64),
+            agrees=np.array(columns.get("agrees", []), np.bool_),
+            answers=columns.get("label", []),
+            worst=None if report["worst"] is None else int(report["worst"]["index"]),
+            quantity=f"probability of '{prediction['label']}'" if prediction else "probability",
+        )
 
     @property
-    def quantity(self) -> str:
-        """What is plotted, in words."""
-        return "probability" if self.reference is None else f"probability of '{self.reference}'"
+    def other_answer(self) -> str:
+        """The legend's words for an element that does not agree."""
+        return "another answer" if self.inputs == 1 else "most inputs: other answer"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 
-from equiserve.checks.plots.canvas import BLUE, FAINT, GRID, INK, MARGIN, VERMILLION, text
+from equiserve.checks.plots.canvas import BAND, BAND_WORDS, BLUE, FAINT, GRID, INK, MARGIN, VERMILLION, text
 from equiserve.checks.plots.plot import NeroPlot
-from equiserve.symmetry import Rotation
 
 _RADIUS = 210
 _CENTRE = (MARGIN + 250, 240)
@@ -24,29 +24,32 @@ def draw_polar(plot: NeroPlot) -> tuple[list[str], float]:
     An element's mark lies where the top edge of the turned picture points: 0 degrees up, counter-clockwise as the
     picture turns.
     """
-    parts = _grid()
-    rotations = [g for g in plot.elements if isinstance(g, Rotation)]
-    for reflected, dash in ((False, ""), (True, ' stroke-dasharray="5 4"')):
-        members = [k for k, g in enumerate(rotations) if g.reflected == reflected]
-        members.sort(key=lambda k: rotations[k].angle_deg)
-        path = _curve(plot, rotations, members)
-        if path:
+    angles = [float(element["angle_deg"]) for element in plot.elements]
+    reflected = [bool(element.get("reflected")) for element in plot.elements]
+    around = [
+        sorted((k for k in range(len(angles)) if reflected[k] == mirrored), key=lambda k: angles[k])
+        for mirrored in (False, True)
+    ]
+    bands = [] if plot.band is None else [_ring(angles, members, *plot.band) for members in around]
+    parts = [*bands, *_grid()]
+    for members, dash in zip(around, ("", ' stroke-dasharray="5 4"'), strict=True):
+        if path := _curve(angles, members, plot.probabilities):
             parts.append(f'<path d="{path}" fill="none" stroke="{BLUE}" stroke-width="1.5"{dash}/>')
-    for k, g in enumerate(rotations):
-        x, y = _place(g.angle_deg, plot.probabilities[k])
+    for k, angle in enumerate(angles):
+        x, y = _place(angle, plot.probabilities[k])
         fill = BLUE if plot.agrees[k] else VERMILLION
         size = 5.5 if plot.exact[k] else 2.6
-        if g.reflected:
+        if reflected[k]:
             side = 2 * size
             parts.append(
                 f'<rect x="{x - size:.1f}" y="{y - size:.1f}" width="{side:g}" height="{side:g}" fill="{fill}"/>'
             )
         else:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:g}" fill="{fill}"/>')
-    if plot.worst is not None and rotations:
-        x, y = _place(rotations[plot.worst].angle_deg, plot.probabilities[plot.worst])
+    if plot.worst is not None and angles:
+        x, y = _place(angles[plot.worst], plot.probabilities[plot.worst])
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="none" stroke="{VERMILLION}" stroke-width="2"/>')
-    parts += _legend(plot, [g.reflected for g in rotations])
+    parts += _legend(plot, reflected)
     return parts, _HEIGHT
 
 
@@ -56,18 +59,34 @@ def _place(angle_deg: float, probability: float) -> tuple[float, float]:
     return _CENTRE[0] - radius * math.sin(angle), _CENTRE[1] - radius * math.cos(angle)
 
 
-def _curve(plot: NeroPlot, rotations: Sequence[Rotation], members: list[int]) -> str:
+def _curve(angles: Sequence[float], members: Sequence[int], values: np.ndarray) -> str:
     """Return the path through the members, broken where too little was measured, closed where it goes round."""
-    if len(members) < 3:
-        return ""
-    angles = [rotations[k].angle_deg for k in members]
-    steps = np.diff([*angles, angles[0] + 360])
-    longest = _GAP * float(np.median(steps))
-    points = [_place(rotations[k].angle_deg, plot.probabilities[k]) for k in members]
-    joined = "".join(
-        f"{'L' if index and steps[index - 1] <= longest else 'M'}{x:.1f} {y:.1f}" for index, (x, y) in enumerate(points)
+    points = [_place(angles[k], values[k]) for k in members]
+    return "".join(
+        f"{'L' if joined else 'M'}{x:.1f} {y:.1f}"
+        for joined, (x, y) in zip(_joined(angles, members), [*points, *points[:1]], strict=False)
     )
-    return joined + (f"L{points[0][0]:.1f} {points[0][1]:.1f}" if steps[-1] <= longest else "")
+
+
+def _joined(angles: Sequence[float], members: Sequence[int]) -> list[bool]:
+    """Return for each member, and the first again at the end, whether the curve comes to it from the one before."""
+    if len(members) < 3:
+        return []
+    around = [angles[k] for k in members]
+    steps = np.diff([*around, around[0] + 360])
+    near = steps <= _GAP * float(np.median(steps))
+    return [False, *near[:-1].tolist(), *([True] if near[-1] else [])]
+
+
+def _ring(angles: Sequence[float], members: Sequence[int], low: np.ndarray, high: np.ndarray) -> str:
+    """Return the band between two curves, a piece for every two neighbours that the curve joins."""
+    path = ""
+    for index, joined in enumerate(_joined(angles, members)):
+        if joined:
+            k, after = members[index - 1], members[index % len(members)]
+            corners = [(k, low), (k, high), (after, high), (after, low)]
+            path += "M" + "L".join("{:.1f} {:.1f}".format(*_place(angles[j], limit[j])) for j, limit in corners) + "Z"
+    return f'<path d="{path}" fill="{BAND}"/>' if path else ""
 
 
 def _grid() -> list[str]:
@@ -90,8 +109,11 @@ def _grid() -> list[str]:
 
 def _legend(plot: NeroPlot, reflected: Sequence[bool]) -> list[str]:
     x, y = _CENTRE[0] + _RADIUS + 62, 40.0
-    parts = [text(x - 8, y - 14, "distance from the centre:", fill=FAINT), text(x - 8, y + 3, plot.quantity)]
-    y += 34
+    parts = [text(x - 8, y - 14, "distance from the centre:", fill=FAINT)]
+    for words in textwrap.wrap(plot.quantity, 28):
+        parts.append(text(x - 8, y + 3, words))
+        y += 17
+    y += 17
     exact, finite = plot.exact, np.isfinite(plot.probabilities)
     entries = []
     if exact.any():
@@ -101,9 +123,11 @@ def _legend(plot: NeroPlot, reflected: Sequence[bool]) -> list[str]:
     if any(reflected):
         entries.append((f'<rect x="{x - 5:g}" y="{{top:g}}" width="10" height="10" fill="{BLUE}"/>', "mirrored first"))
     if (~plot.agrees & finite).any():
-        entries.append((f'<circle cx="{x:g}" cy="{{y:g}}" r="5.5" fill="{VERMILLION}"/>', "another answer"))
+        entries.append((f'<circle cx="{x:g}" cy="{{y:g}}" r="5.5" fill="{VERMILLION}"/>', plot.other_answer))
     if not finite.all():
         entries.append((f'<circle cx="{x:g}" cy="{{y:g}}" r="5.5" fill="{VERMILLION}"/>', "not finite (at the centre)"))
+    if plot.band is not None:
+        entries.append((f'<rect x="{x - 7:g}" y="{{top:g}}" width="14" height="10" fill="{BAND}"/>', BAND_WORDS))
     if plot.worst is not None:
         ring = f'<circle cx="{x:g}" cy="{{y:g}}" r="7" fill="none" stroke="{VERMILLION}" stroke-width="2"/>'
         entries.append((ring, "furthest off"))

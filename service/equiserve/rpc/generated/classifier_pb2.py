@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from . import picture_pb2 as equiserve_dot_v1_dot_picture__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65quiserve/v1/classifier.proto\x12\x0c\x65quiserve.v1\x1a\x1a\x65quiserve/v1/picture.proto\"\x9b\x01\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07runtime\x18\x03 \x01(\t\x12\'\n\x08pictures\x18\x04 \x03(\x0b\x32\x15.equiserve.v1.Picture\x12\x12\n\x05top_k\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08priority\x18\x06 \x01(\rB\x08\n\x06_top_k\"\xa7\x01\n\x10\x43lassifyResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07runtime\x18\x03 \x01(\t\x12<\n\x0f\x63lassifications\x18\x04 \x03(\x0b\x32#.equiserve.v1.PictureClassification\x12\x16\n\tguarantee\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x0c\n\n_guarantee\"\x92\x01\n\x15PictureClassification\x12\x32\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x1d.equiserve.v1.ClassPrediction\x12\x34\n\x0cresized_from\x18\x02 \x01(\x0b\x32\x19.equiserve.v1.PictureSizeH\x00\x88\x01\x01\x42\x0f\n\r_resized_from\"D\n\x0f\x43lassPrediction\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x32W\n\nClassifier\x12I\n\x08\x43lassify\x12\x1d.equiserve.v1.ClassifyRequest\x1a\x1e.equiserve.v1.ClassifyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x65quiserve/v1/classifier.proto\x12\x0c\x65quiserve.v1\x1a\x1a\x65quiserve/v1/picture.proto\"\xaf\x01\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07runtime\x18\x03 \x01(\t\x12\'\n\x08pictures\x18\x04 \x03(\x0b\x32\x15.equiserve.v1.Picture\x12\x12\n\x05top_k\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08priority\x18\x06 \x01(\r\x12\x12\n\nsymmetrize\x18\x07 \x01(\tB\x08\n\x06_top_k\"\xcf\x01\n\x10\x43lassifyResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07runtime\x18\x03 \x01(\t\x12<\n\x0f\x63lassifications\x18\x04 \x03(\x0b\x32#.equiserve.v1.PictureClassification\x12\x16\n\tguarantee\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nsymmetrize\x18\x06 \x01(\tH\x01\x88\x01\x01\x42\x0c\n\n_guaranteeB\r\n\x0b_symmetrize\"\xd1\x01\n\x15PictureClassification\x12\x32\n\x0bpredictions\x18\x01 \x03(\x0b\x32\x1d.equiserve.v1.ClassPrediction\x12\x34\n\x0cresized_from\x18\x02 \x01(\x0b\x32\x19.equiserve.v1.PictureSizeH\x00\x88\x01\x01\x12/\n\tstability\x18\x03 \x01(\x0b\x32\x17.equiserve.v1.StabilityH\x01\x88\x01\x01\x42\x0f\n\r_resized_fromB\x0c\n\n_stability\"A\n\tStability\x12\x13\n\x0bmodal_share\x18\x01 \x01(\x01\x12\x0e\n\x06margin\x18\x02 \x01(\x01\x12\x0f\n\x07\x65ntropy\x18\x03 \x01(\x01\"D\n\x0f\x43lassPrediction\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\x32W\n\nClassifier\x12I\n\x08\x43lassify\x12\x1d.equiserve.v1.ClassifyRequest\x1a\x1e.equiserve.v1.ClassifyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'equiserve.v1.classifier_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLASSIFYREQUEST']._serialized_start=76
-  _globals['_CLASSIFYREQUEST']._serialized_end=231
-  _globals['_CLASSIFYRESPONSE']._serialized_start=234
-  _globals['_CLASSIFYRESPONSE']._serialized_end=401
-  _globals['_PICTURECLASSIFICATION']._serialized_start=404
-  _globals['_PICTURECLASSIFICATION']._serialized_end=550
-  _globals['_CLASSPREDICTION']._serialized_start=552
-  _globals['_CLASSPREDICTION']._serialized_end=620
-  _globals['_CLASSIFIER']._serialized_start=622
-  _globals['_CLASSIFIER']._serialized_end=709
+  _globals['_CLASSIFYREQUEST']._serialized_end=251
+  _globals['_CLASSIFYRESPONSE']._serialized_start=254
+  _globals['_CLASSIFYRESPONSE']._serialized_end=461
+  _globals['_PICTURECLASSIFICATION']._serialized_start=464
+  _globals['_PICTURECLASSIFICATION']._serialized_end=673
+  _globals['_STABILITY']._serialized_start=675
+  _globals['_STABILITY']._serialized_end=740
+  _globals['_CLASSPREDICTION']._serialized_start=742
+  _globals['_CLASSPREDICTION']._serialized_end=810
+  _globals['_CLASSIFIER']._serialized_start=812
+  _globals['_CLASSIFIER']._serialized_end=899
 # @@protoc_insertion_point(module_scope)

@@ -46,7 +46,7 @@ SYMMETRY_LEVEL_APPROXIMATE: SymmetryLevel
 SYMMETRY_LEVEL_EXACT: SymmetryLevel
 
 class CheckRequest(_message.Message):
-    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg")
+    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg", "compare_with")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class CheckRequest(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_SVG_FIELD_NUMBER: _ClassVar[int]
+    COMPARE_WITH_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     runtime: str
@@ -73,7 +74,8 @@ class CheckRequest(_message.Message):
     metrics: _containers.RepeatedScalarFieldContainer[str]
     include_outputs: bool
     include_svg: bool
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ...) -> None: ...
+    compare_with: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ..., compare_with: _Optional[str] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("name", "parameters")
@@ -114,7 +116,7 @@ class Rotation(_message.Message):
     def __init__(self, angle_deg: _Optional[float] = ..., reflected: bool = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg")
+    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg", "comparison")
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +140,7 @@ class CheckResponse(_message.Message):
     COST_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SVG_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FIELD_NUMBER: _ClassVar[int]
     statement: str
     verdict: Verdict
     id: str
@@ -161,7 +164,196 @@ class CheckResponse(_message.Message):
     cost: CheckCost
     provenance: Provenance
     svg: str
-    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ...) -> None: ...
+    comparison: Comparison
+    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ...) -> None: ...
+
+class Comparison(_message.Message):
+    __slots__ = ("statement", "model", "version", "runtime", "file_digest", "verdict", "level", "coverage", "summary", "elements", "cost", "paired", "difference")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    FILE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    PAIRED_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    statement: str
+    model: str
+    version: str
+    runtime: str
+    file_digest: str
+    verdict: Verdict
+    level: SymmetryLevel
+    coverage: Coverage
+    summary: Summary
+    elements: OrbitColumns
+    cost: CheckCost
+    paired: PairedCounts
+    difference: PairedDifferences
+    def __init__(self, statement: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., paired: _Optional[_Union[PairedCounts, _Mapping]] = ..., difference: _Optional[_Union[PairedDifferences, _Mapping]] = ...) -> None: ...
+
+class PairedCounts(_message.Message):
+    __slots__ = ("elements", "both_agree", "only_this_agrees", "only_other_agrees", "neither_agrees", "same_label", "modal_consistency", "probability", "margin")
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    BOTH_AGREE_FIELD_NUMBER: _ClassVar[int]
+    ONLY_THIS_AGREES_FIELD_NUMBER: _ClassVar[int]
+    ONLY_OTHER_AGREES_FIELD_NUMBER: _ClassVar[int]
+    NEITHER_AGREES_FIELD_NUMBER: _ClassVar[int]
+    SAME_LABEL_FIELD_NUMBER: _ClassVar[int]
+    MODAL_CONSISTENCY_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    elements: int
+    both_agree: int
+    only_this_agrees: int
+    only_other_agrees: int
+    neither_agrees: int
+    same_label: int
+    modal_consistency: float
+    probability: float
+    margin: float
+    def __init__(self, elements: _Optional[int] = ..., both_agree: _Optional[int] = ..., only_this_agrees: _Optional[int] = ..., only_other_agrees: _Optional[int] = ..., neither_agrees: _Optional[int] = ..., same_label: _Optional[int] = ..., modal_consistency: _Optional[float] = ..., probability: _Optional[float] = ..., margin: _Optional[float] = ...) -> None: ...
+
+class PairedDifferences(_message.Message):
+    __slots__ = ("indices", "probabilities", "margins")
+    INDICES_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    MARGINS_FIELD_NUMBER: _ClassVar[int]
+    indices: _containers.RepeatedScalarFieldContainer[int]
+    probabilities: _containers.RepeatedScalarFieldContainer[float]
+    margins: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, indices: _Optional[_Iterable[int]] = ..., probabilities: _Optional[_Iterable[float]] = ..., margins: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class CheckStreamRequest(_message.Message):
+    __slots__ = ("check",)
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    check: CheckRequest
+    def __init__(self, check: _Optional[_Union[CheckRequest, _Mapping]] = ...) -> None: ...
+
+class CheckStreamResponse(_message.Message):
+    __slots__ = ("started", "progress", "verdict", "completed")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    started: CheckStarted
+    progress: CheckProgress
+    verdict: CheckJudged
+    completed: CheckResponse
+    def __init__(self, started: _Optional[_Union[CheckStarted, _Mapping]] = ..., progress: _Optional[_Union[CheckProgress, _Mapping]] = ..., verdict: _Optional[_Union[CheckJudged, _Mapping]] = ..., completed: _Optional[_Union[CheckResponse, _Mapping]] = ...) -> None: ...
+
+class CheckStarted(_message.Message):
+    __slots__ = ("id", "model", "version", "runtime", "group", "level", "estimate")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    version: str
+    runtime: str
+    group: CheckedGroup
+    level: SymmetryLevel
+    estimate: CheckEstimate
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., estimate: _Optional[_Union[CheckEstimate, _Mapping]] = ...) -> None: ...
+
+class CheckEstimate(_message.Message):
+    __slots__ = ("elements", "exact", "batch_size", "batches", "forward_passes", "seconds")
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_FIELD_NUMBER: _ClassVar[int]
+    FORWARD_PASSES_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    elements: int
+    exact: int
+    batch_size: int
+    batches: int
+    forward_passes: int
+    seconds: float
+    def __init__(self, elements: _Optional[int] = ..., exact: _Optional[int] = ..., batch_size: _Optional[int] = ..., batches: _Optional[int] = ..., forward_passes: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class CheckProgress(_message.Message):
+    __slots__ = ("model", "done", "planned", "reference", "indices", "elements")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    INDICES_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    done: int
+    planned: int
+    reference: ClassName
+    indices: _containers.RepeatedScalarFieldContainer[int]
+    elements: OrbitColumns
+    def __init__(self, model: _Optional[str] = ..., done: _Optional[int] = ..., planned: _Optional[int] = ..., reference: _Optional[_Union[ClassName, _Mapping]] = ..., indices: _Optional[_Iterable[int]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ...) -> None: ...
+
+class CheckJudged(_message.Message):
+    __slots__ = ("statement", "verdict", "coverage")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    statement: str
+    verdict: Verdict
+    coverage: Coverage
+    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ...) -> None: ...
+
+class EstimateCheckRequest(_message.Message):
+    __slots__ = ("check",)
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    check: CheckRequest
+    def __init__(self, check: _Optional[_Union[CheckRequest, _Mapping]] = ...) -> None: ...
+
+class EstimateCheckResponse(_message.Message):
+    __slots__ = ("plan", "comparison")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    plan: CheckStarted
+    comparison: CheckStarted
+    def __init__(self, plan: _Optional[_Union[CheckStarted, _Mapping]] = ..., comparison: _Optional[_Union[CheckStarted, _Mapping]] = ...) -> None: ...
+
+class PreviewCheckRequest(_message.Message):
+    __slots__ = ("check", "count")
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    check: CheckRequest
+    count: int
+    def __init__(self, check: _Optional[_Union[CheckRequest, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
+
+class PreviewCheckResponse(_message.Message):
+    __slots__ = ("group", "planned", "prepared", "pictures")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_FIELD_NUMBER: _ClassVar[int]
+    PREPARED_FIELD_NUMBER: _ClassVar[int]
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    planned: int
+    prepared: str
+    pictures: _containers.RepeatedCompositeFieldContainer[MovedPicture]
+    def __init__(self, group: _Optional[str] = ..., planned: _Optional[int] = ..., prepared: _Optional[str] = ..., pictures: _Optional[_Iterable[_Union[MovedPicture, _Mapping]]] = ...) -> None: ...
+
+class MovedPicture(_message.Message):
+    __slots__ = ("index", "element", "description", "exact", "png")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ELEMENT_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    element: Element
+    description: str
+    exact: bool
+    png: bytes
+    def __init__(self, index: _Optional[int] = ..., element: _Optional[_Union[Element, _Mapping]] = ..., description: _Optional[str] = ..., exact: bool = ..., png: _Optional[bytes] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("status", "reason", "next_step")
@@ -372,18 +564,20 @@ class OutputRow(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class CheckCost(_message.Message):
-    __slots__ = ("forward_passes", "batches", "batch_size", "wall_ms", "transform_ms")
+    __slots__ = ("forward_passes", "batches", "batch_size", "wall_ms", "transform_ms", "cached")
     FORWARD_PASSES_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     WALL_MS_FIELD_NUMBER: _ClassVar[int]
     TRANSFORM_MS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
     forward_passes: int
     batches: int
     batch_size: int
     wall_ms: float
     transform_ms: float
-    def __init__(self, forward_passes: _Optional[int] = ..., batches: _Optional[int] = ..., batch_size: _Optional[int] = ..., wall_ms: _Optional[float] = ..., transform_ms: _Optional[float] = ...) -> None: ...
+    cached: int
+    def __init__(self, forward_passes: _Optional[int] = ..., batches: _Optional[int] = ..., batch_size: _Optional[int] = ..., wall_ms: _Optional[float] = ..., transform_ms: _Optional[float] = ..., cached: _Optional[int] = ...) -> None: ...
 
 class Provenance(_message.Message):
     __slots__ = ("kernel", "boundary", "dtype", "software", "cpu")

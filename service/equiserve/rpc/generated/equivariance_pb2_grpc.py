@@ -40,6 +40,21 @@ class EquivarianceStub(object):
                 request_serializer=equiserve_dot_v1_dot_equivariance__pb2.CheckRequest.SerializeToString,
                 response_deserializer=equiserve_dot_v1_dot_equivariance__pb2.CheckResponse.FromString,
                 _registered_method=True)
+        self.CheckStream = channel.unary_stream(
+                '/equiserve.v1.Equivariance/CheckStream',
+                request_serializer=equiserve_dot_v1_dot_equivariance__pb2.CheckStreamRequest.SerializeToString,
+                response_deserializer=equiserve_dot_v1_dot_equivariance__pb2.CheckStreamResponse.FromString,
+                _registered_method=True)
+        self.EstimateCheck = channel.unary_unary(
+                '/equiserve.v1.Equivariance/EstimateCheck',
+                request_serializer=equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckRequest.SerializeToString,
+                response_deserializer=equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckResponse.FromString,
+                _registered_method=True)
+        self.PreviewCheck = channel.unary_unary(
+                '/equiserve.v1.Equivariance/PreviewCheck',
+                request_serializer=equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckRequest.SerializeToString,
+                response_deserializer=equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckResponse.FromString,
+                _registered_method=True)
         self.ListGroups = channel.unary_unary(
                 '/equiserve.v1.Equivariance/ListGroups',
                 request_serializer=equiserve_dot_v1_dot_equivariance__pb2.ListGroupsRequest.SerializeToString,
@@ -58,6 +73,27 @@ class EquivarianceServicer(object):
 
     def Check(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckStream(self, request, context):
+        """Runs a check and tells how it goes; a call that the client ends stops the check.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateCheck(self, request, context):
+        """What a check would cost; nothing is run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewCheck(self, request, context):
+        """Some of the pictures that a check would give the model; nothing is run.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -81,6 +117,21 @@ def add_EquivarianceServicer_to_server(servicer, server):
                     servicer.Check,
                     request_deserializer=equiserve_dot_v1_dot_equivariance__pb2.CheckRequest.FromString,
                     response_serializer=equiserve_dot_v1_dot_equivariance__pb2.CheckResponse.SerializeToString,
+            ),
+            'CheckStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.CheckStream,
+                    request_deserializer=equiserve_dot_v1_dot_equivariance__pb2.CheckStreamRequest.FromString,
+                    response_serializer=equiserve_dot_v1_dot_equivariance__pb2.CheckStreamResponse.SerializeToString,
+            ),
+            'EstimateCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateCheck,
+                    request_deserializer=equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckRequest.FromString,
+                    response_serializer=equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckResponse.SerializeToString,
+            ),
+            'PreviewCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewCheck,
+                    request_deserializer=equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckRequest.FromString,
+                    response_serializer=equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckResponse.SerializeToString,
             ),
             'ListGroups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGroups,
@@ -121,6 +172,87 @@ class Equivariance(object):
             '/equiserve.v1.Equivariance/Check',
             equiserve_dot_v1_dot_equivariance__pb2.CheckRequest.SerializeToString,
             equiserve_dot_v1_dot_equivariance__pb2.CheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/equiserve.v1.Equivariance/CheckStream',
+            equiserve_dot_v1_dot_equivariance__pb2.CheckStreamRequest.SerializeToString,
+            equiserve_dot_v1_dot_equivariance__pb2.CheckStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/equiserve.v1.Equivariance/EstimateCheck',
+            equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckRequest.SerializeToString,
+            equiserve_dot_v1_dot_equivariance__pb2.EstimateCheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/equiserve.v1.Equivariance/PreviewCheck',
+            equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckRequest.SerializeToString,
+            equiserve_dot_v1_dot_equivariance__pb2.PreviewCheckResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,16 +1,19 @@
-"""Rotations and reflections of the picture plane: Flip, C_n, D_n and SO(2), all inside O(2)."""
+"""Finitely many rotations and reflections of a plane: Flip, C_n and D_n."""
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiserve.errors import InvalidRequest
 from equiserve.symmetry.elements import Element, Rotation
-from equiserve.symmetry.groups.group import Group, draw, not_in_group, require_positive
+from equiserve.symmetry.groups.group import not_in_group, require_positive
+from equiserve.symmetry.groups.linear import LinearGroup
 
 FLIP_AXES = ("left_right", "up_down")
 
@@ -24,8 +27,12 @@ def _product(g: Rotation, h: Rotation) -> Rotation:
     return Rotation(angle, g.reflected != h.reflected)
 
 
-class _PlaneGroup(Group[Rotation]):
-    """What the subgroups of O(2) share."""
+class PlaneGroup(LinearGroup[Rotation]):
+    """What the subgroups of O(2) share; as matrices they act on (x, y) with x to the right and y **up**."""
+
+    @property
+    def dim(self) -> int:
+        return 2
 
     @property
     def identity(self) -> Rotation:
@@ -44,6 +51,15 @@ class _PlaneGroup(Group[Rotation]):
         apart = abs(g.angle_deg - h.angle_deg)
         return min(apart, 360.0 - apart)
 
+    def matrix(self, g: Rotation) -> NDArray[np.float64]:
+        quarters = g.angle_deg / 90
+        # Quarter turns have no rounding: they permute coordinates.
+        exact = ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))
+        angle = math.radians(g.angle_deg)
+        cos, sin = exact[int(quarters)] if quarters == int(quarters) else (math.cos(angle), math.sin(angle))
+        mirror = -1.0 if g.reflected else 1.0
+        return np.array([[cos * mirror, -sin], [sin * mirror, cos]]) + 0.0
+
     def describe(self, g: Rotation) -> str:
         if g.reflected and g.angle_deg in (0.0, 180.0):
             return "a left-right flip" if g.angle_deg == 0.0 else "an up-down flip"
@@ -54,7 +70,7 @@ class _PlaneGroup(Group[Rotation]):
         return f"a left-right flip and then {turn}" if g.reflected else turn
 
 
-class _FinitePlaneGroup(_PlaneGroup):
+class _FinitePlaneGroup(PlaneGroup):
     @property
     @abstractmethod
     def order(self) -> int: ...
@@ -67,7 +83,17 @@ class _FinitePlaneGroup(_PlaneGroup):
         raise not_in_group(element, self, f"one of its {self.order} elements")
 
     def sample(self, rng: np.random.Generator, n: int) -> list[Rotation]:
-        return draw(self.elements(), rng, n)
+        return [self._at(k) for k in rng.integers(self.order, size=n).tolist()]
+
+    def grid(self, n: int) -> list[Rotation]:
+        if n >= self.order:
+            return self.elements()
+        require_positive("n", n)
+        return [self._at(k * self.order // n) for k in range(n)]
+
+    @abstractmethod
+    def _at(self, k: int) -> Rotation:
+        """Return ``elements()[k]``, without the others: there may be a million of them."""
 
     def _near(self, element: Rotation) -> list[Rotation]:
         return self.elements()
@@ -103,6 +129,12 @@ class Flip(_FinitePlaneGroup):
         mirrors = [Rotation(0.0 if axis == "left_right" else 180.0, reflected=True) for axis in self.axes]
         return [self.identity, *mirrors] + ([Rotation(180.0)] if len(mirrors) == 2 else [])
 
+    def generators(self) -> NDArray[np.float64]:
+        return self.stacked(self.elements()[1:])
+
+    def _at(self, k: int) -> Rotation:
+        return self.elements()[k]
+
 
 @dataclass(frozen=True)
 class Cyclic(_FinitePlaneGroup):
@@ -129,7 +161,16 @@ class Cyclic(_FinitePlaneGroup):
         return {"n": self.n}
 
     def elements(self) -> list[Rotation]:
-        return [_nth_turn(k, self.n) for k in range(self.n)]
+        return [self._at(k) for k in range(self.n)]
+
+    def generators(self) -> NDArray[np.float64]:
+        return self.stacked([self._at(1)])
+
+    def _at(self, k: int) -> Rotation:
+        return _nth_turn(k, self.n)
+
+    def exact_subgroup(self) -> Cyclic:
+        return Cyclic(math.gcd(self.n, 4))
 
     def _near(self, element: Rotation) -> list[Rotation]:
         return [_nth_turn(round(element.angle_deg * self.n / 360.0), self.n)]
@@ -160,43 +201,19 @@ class Dihedral(_FinitePlaneGroup):
         return {"n": self.n}
 
     def elements(self) -> list[Rotation]:
-        return [_nth_turn(k, self.n, reflected) for reflected in (False, True) for k in range(self.n)]
+        return [self._at(k) for k in range(self.order)]
+
+    def generators(self) -> NDArray[np.float64]:
+        return self.stacked([_nth_turn(1, self.n), Rotation(0.0, reflected=True)])
+
+    def _at(self, k: int) -> Rotation:
+        return _nth_turn(k, self.n, reflected=k >= self.n)
+
+    def exact_subgroup(self) -> Dihedral:
+        return Dihedral(math.gcd(self.n, 4))
 
     def _near(self, element: Rotation) -> list[Rotation]:
         return [_nth_turn(round(element.angle_deg * self.n / 360.0), self.n, element.reflected)]
-
-
-@dataclass(frozen=True)
-class SO2(_PlaneGroup):
-    """All rotations of the plane."""
-
-    @property
-    def name(self) -> str:
-        return "SO2"
-
-    @property
-    def order(self) -> None:
-        return None
-
-    def parameters(self) -> dict[str, int]:
-        return {}
-
-    def canonical(self, element: Element) -> Rotation:
-        if not isinstance(element, Rotation) or element.reflected:
-            raise not_in_group(element, self, "a rotation {'angle_deg': number} without reflection")
-        return element
-
-    def elements(self) -> list[Rotation]:
-        raise InvalidRequest(
-            "group: SO2 is continuous and cannot be enumerated; name a number of elements", field="group"
-        )
-
-    def sample(self, rng: np.random.Generator, n: int) -> list[Rotation]:
-        return [Rotation(float(angle)) for angle in rng.uniform(0.0, 360.0, size=n)]
-
-    def grid(self, n: int) -> list[Rotation]:
-        """Return C_n: every n-th part of the turn. Multiples of 4 include the exact quarter turns."""
-        return Cyclic(n).elements()
 
 
 def _nth_turn(k: int, n: int, reflected: bool = False) -> Rotation:

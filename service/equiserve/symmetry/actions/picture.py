@@ -3,7 +3,7 @@
 A picture is [C, H, W] with x to the right and y **down** (rows count from the top). A positive angle turns the content
 counter-clockwise as seen on the screen, about the centre ((H - 1) / 2, (W - 1) / 2): `Rotation(90)` is
 `numpy.rot90(picture, 1, axes=(-2, -1))`, so what was on the right edge comes to the top edge. `Shift(dy, dx)` moves
-content down by dy and right by dx: `numpy.roll` where it is circular.
+content down by dy and right by dx: `numpy.roll` where it is circular. `Scale(2)` enlarges about the same centre.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from equiserve.errors import InvalidRequest
 from equiserve.numerics import resampling
 from equiserve.numerics.resampling import Fill
-from equiserve.symmetry.elements import Element, Rotation, Shift
-from equiserve.symmetry.groups import CyclicShift, Group
+from equiserve.symmetry.elements import Element, Rotation, Scale, Shift
+from equiserve.symmetry.groups.group import Group
+from equiserve.symmetry.groups.planes import EmbeddedGroup
+from equiserve.symmetry.groups.translations import CyclicShift
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ class PictureAction:
         Raises:
             InvalidRequest: The element cannot act on this shape; the message names the axis.
         """
-        self._require_fit(element, shape)
-        if isinstance(element, Shift):
-            return isinstance(self.group, CyclicShift) or element == Shift(0, 0)
-        return element.angle_deg % 90 == 0
+        moving = self._require_fit(element, shape)
+        if isinstance(moving, Shift):
+            return isinstance(self.group, CyclicShift) or moving == Shift(0, 0)
+        if isinstance(moving, Scale):
+            return moving.factor == 1.0
+        return moving.angle_deg % 90 == 0
 
     def apply(self, element: Element, pictures: NDArray[Any]) -> NDArray[Any]:
         """Return rho(element) of every picture.
@@ -88,16 +92,24 @@ class PictureAction:
             InvalidRequest: As `exact`.
         """
         height, width = picture.shape[-2:]
-        elements = [self.group.canonical(element) for element in elements]
-        for element in elements:
-            self._require_fit(element, (height, width))
+        moving = [self._require_fit(self.group.canonical(element), (height, width)) for element in elements]
         # The elements of one group are all of one kind.
-        if shifts := [element for element in elements if isinstance(element, Shift)]:
+        if shifts := [element for element in moving if isinstance(element, Shift)]:
             return self._shifted(picture, np.array([(shift.dy, shift.dx) for shift in shifts]))
-        return self._rotated(picture, [element for element in elements if isinstance(element, Rotation)], upsampled)
+        if scales := [element for element in moving if isinstance(element, Scale)]:
+            return np.stack([self._scaled(picture, scale) for scale in scales])
+        return self._rotated(picture, [element for element in moving if isinstance(element, Rotation)], upsampled)
 
-    def _require_fit(self, element: Element, shape: tuple[int, int]) -> None:
+    def _require_fit(self, element: Element, shape: tuple[int, int]) -> Shift | Rotation | Scale:
+        """Return the element, if it is one that moves pixels and can move those of this shape."""
         height, width = shape
+        if not isinstance(element, Shift | Rotation | Scale) or isinstance(self.group, EmbeddedGroup):
+            raise InvalidRequest(
+                f"group: {self.group.name} does not act on pictures (height, width), expected shifts, or rotations, "
+                "mirror images or scalings of the picture plane",
+                code="group_does_not_act",
+                field="group",
+            )
         if isinstance(self.group, CyclicShift):
             self._require_size("height", height, self.group.height)
             self._require_size("width", width, self.group.width)
@@ -113,6 +125,7 @@ class PictureAction:
                 f"width {width}; pad or crop the {'width' if width > height else 'height'}",
                 field="inputs.shape",
             )
+        return element
 
     def _require_size(self, axis: str, got: int, expected: int) -> None:
         if got != expected:
@@ -131,6 +144,14 @@ class PictureAction:
         windows = sliding_window_view(canvas, (height, width), axis=(-2, -1))
         rows, columns = (high - shifts).T
         return np.ascontiguousarray(np.moveaxis(windows[..., rows, columns, :, :], -3, 0))
+
+    def _scaled(self, picture: NDArray[Any], scale: Scale) -> NDArray[Any]:
+        if scale.factor == 1.0:
+            return picture
+        # Shrinking brings frequencies beyond what the pixels can hold: they must go first.
+        source = picture if scale.factor > 1 else _low_passed(picture, scale.factor)
+        pullback = np.eye(2)[None] / scale.factor
+        return _as_dtype(resampling.resample(resampling.upsample(source), pullback, self.fill)[0], picture.dtype)
 
     def _rotated(
         self, picture: NDArray[Any], rotations: Sequence[Rotation], upsampled: NDArray[Any] | None
@@ -158,7 +179,7 @@ def restrict_to_disc(picture: NDArray[Any], background: float | Sequence[float] 
     """Replace what lies outside the inscribed disc, so that no rotation brings content in or pushes it out.
 
     Args:
-        picture: [C, H, W], any real dtype.
+        picture: [..., C, H, W], any real dtype.
         background: As `background_of`.
 
     Returns:
@@ -168,7 +189,7 @@ def restrict_to_disc(picture: NDArray[Any], background: float | Sequence[float] 
         InvalidRequest: As `background_of`.
     """
     values = np.array(background_of(picture, background))
-    mask = resampling.disc_mask(*picture.shape[1:])
+    mask = resampling.disc_mask(picture.shape[-2], picture.shape[-1])
     return _as_dtype(values[:, None, None] * (1 - mask) + picture * mask, picture.dtype)
 
 
@@ -176,18 +197,19 @@ def background_of(picture: NDArray[Any], background: float | Sequence[float] | N
     """Return the value outside the disc, one a channel.
 
     Args:
-        picture: [C, H, W].
+        picture: [..., C, H, W].
         background: One value or C of them; by default the median of each channel's border pixels, which no exact
             element changes.
 
     Raises:
         InvalidRequest: ``background`` has neither one value nor one a channel.
     """
-    channels, height, width = picture.shape
+    channels, height, width = picture.shape[-3:]
     if background is None:
         border = np.ones((height, width), np.bool_)
         border[1:-1, 1:-1] = False
-        return tuple(np.median(picture[:, border], axis=1).tolist())
+        rims = np.moveaxis(picture[..., border], -2, 0).reshape(channels, -1)
+        return tuple(np.median(rims, axis=1).tolist())
     values = np.asarray(background, np.float64).reshape(-1)
     if len(values) not in (1, channels):
         raise InvalidRequest(f"background: got {len(values)} values, expected 1 or {channels}", field="background")
@@ -197,6 +219,19 @@ def background_of(picture: NDArray[Any], background: float | Sequence[float] | N
 def _turned(picture: NDArray[Any], element: Rotation) -> NDArray[Any]:
     mirrored = picture[..., ::-1] if element.reflected else picture
     return np.rot90(mirrored, round(element.angle_deg / 90), axes=(-2, -1))
+
+
+def _low_passed(picture: NDArray[Any], cutoff: float) -> NDArray[np.float64]:
+    """Return the picture without the cosines above ``cutoff`` times the highest, which fall off over a quarter."""
+    values = np.asarray(picture, np.float64)
+    for axis in (-2, -1):
+        size = values.shape[axis]
+        frequency = np.arange(size)
+        basis = np.cos(np.pi / size * np.outer(frequency + 0.5, frequency))
+        kept = np.clip((1.125 * cutoff - frequency / size) / (0.25 * cutoff), 0.0, 1.0)
+        matrix = (basis * (kept * np.where(frequency == 0, 1.0, 2.0) / size)) @ basis.T
+        values = np.moveaxis(np.moveaxis(values, axis, -1) @ matrix.T, -1, axis)
+    return values
 
 
 def _pullback(element: Rotation) -> NDArray[np.float64]:

@@ -1,0 +1,129 @@
+"""The check as the server offers it: finds the models, keeps the outputs, counts what was found."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from equiserve.checks.comparison import stream_comparison
+from equiserve.checks.estimate import batch_of, estimate_check
+from equiserve.checks.events import CheckEvent, Completed, Started
+from equiserve.checks.output_cache import OutputCache
+from equiserve.checks.planner import plan_check
+from equiserve.checks.preview import OrbitPreview, preview
+from equiserve.checks.request import CheckRequest
+from equiserve.checks.run import stream_check
+from equiserve.checks.statistics import CheckStatistics, Source
+from equiserve.classifier import PictureClassifier
+from equiserve.engine import ComputePool, RequestContext, ServedModel
+
+#: Name, version and runtime of a model (empty and None: the newest, its first) to the model.
+Find = Callable[[str, str, str | None], Awaitable[ServedModel]]
+
+
+class Checker:
+    """Equivariance checks of the server's models.
+
+    Args:
+        find: Returns a loaded model; raises NotFound or Unavailable.
+        compute: Decodes, transforms and writes reports.
+        max_pixels: Largest picture.
+        max_orbit: Most elements of one check.
+        cache_bytes: Bound of the outputs that are kept for later checks of the same picture; 0 keeps none.
+
+    Attributes:
+        statistics: What was found so far.
+    """
+
+    def __init__(
+        self, find: Find, compute: ComputePool, *, max_pixels: int, max_orbit: int, cache_bytes: int = 0
+    ) -> None:
+        self.statistics = CheckStatistics()
+        self.compute = compute
+        self.max_pixels = max_pixels
+        self.max_orbit = max_orbit
+        self.cache = OutputCache(cache_bytes)
+        self._find = find
+
+    async def events(
+        self,
+        request: CheckRequest,
+        context: RequestContext,
+        *,
+        source: Source = "request",
+        max_orbit: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> AsyncGenerator[CheckEvent, None]:
+        """Run a check, or the comparison that `compare_with` asks for; see `stream_check` and `stream_comparison`.
+
+        Args:
+            request: What to check.
+            context: Whose deadline holds.
+            source: Who asks, for the statistics.
+            max_orbit: Another bound than the server's.
+            cancelled: Asked before each batch whether the caller wants what there is.
+        """
+        limit = max_orbit or self.max_orbit
+
+        async def stream(model: ServedModel, asked: CheckRequest) -> AsyncGenerator[CheckEvent, None]:
+            one = stream_check(
+                model,
+                asked,
+                context,
+                compute=self.compute,
+                max_pixels=self.max_pixels,
+                max_orbit=limit,
+                cache=self.cache,
+                cancelled=cancelled,
+            )
+            async with aclosing(one):
+                async for event in one:
+                    if isinstance(event, Completed):
+                        self.statistics.record(event.report.content, source)
+                    yield event
+
+        events = stream(await self._find(request.model, request.version, request.runtime), request)
+        if request.compare_with is not None:
+            other = await self._find_other(request)
+
+            def second(elements: list[Any], group: str) -> AsyncGenerator[CheckEvent, None]:
+                return stream(other, replace(request, elements=elements, group=group))
+
+            events = stream_comparison(events, second)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def estimate(self, request: CheckRequest, *, max_orbit: int | None = None) -> dict[str, Any]:
+        """Return what a check would be, as its first event says it, without running anything; errors as `events`."""
+        model, limit = await self._find(request.model, request.version, request.runtime), max_orbit or self.max_orbit
+        planned = await self.compute.run(self._planned, model, request, limit)
+        content = planned.to_json()
+        del content["id"]
+        if request.compare_with is not None:
+            elements = [element.to_json() for element in planned.plan.orbit.elements]
+            again = replace(request, elements=elements, group=planned.plan.orbit.group.name)
+            other = (await self.compute.run(self._planned, await self._find_other(request), again, limit)).to_json()
+            content["comparison"] = {key: other[key] for key in ("model", "version", "runtime", "estimate")}
+        return content
+
+    async def preview(self, request: CheckRequest, count: int) -> OrbitPreview:
+        """Return `count` of the pictures that a check would give the model; errors as `events`."""
+        model = await self._find(request.model, request.version, request.runtime)
+
+        def draw() -> OrbitPreview:
+            return preview(self._planned(model, request, self.max_orbit).plan, count)
+
+        return await self.compute.run(draw)
+
+    async def _find_other(self, request: CheckRequest) -> ServedModel:
+        name, _, version = (request.compare_with or "").partition(":")
+        return await self._find(name, version, request.runtime)
+
+    def _planned(self, model: ServedModel, request: CheckRequest, max_orbit: int) -> Started:
+        classifier = PictureClassifier.of(model)
+        plan = plan_check(classifier, request, max_pixels=self.max_pixels, max_orbit=max_orbit)
+        batch = batch_of(classifier, plan.orbit, self.max_pixels)
+        return Started("", classifier, plan, estimate_check(classifier, plan.orbit, batch))

@@ -1,0 +1,75 @@
+"""What a check would cost, known before anything of it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from equiserve.checks.controls import control_layouts, round_trip_members
+from equiserve.classifier import PictureClassifier
+from equiserve.engine import ServedModel
+from equiserve.symmetry import Orbit
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEstimate:
+    """The size of a check.
+
+    Attributes:
+        elements: Elements of the orbit.
+        exact: Of those, how many permute pixels.
+        batch_size: Rows of each batch.
+        batches: Calls of the model, controls included; fewer where an earlier check has left outputs.
+        forward_passes: Rows that the model computes, padding and controls included.
+        seconds: What these take on an idle server by the model's learned cost; None where nothing of it ran yet.
+    """
+
+    elements: int
+    exact: int
+    batch_size: int
+    batches: int
+    forward_passes: int
+    seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the estimate as JSON values."""
+        return {
+            "elements": self.elements,
+            "exact": self.exact,
+            "batch_size": self.batch_size,
+            "batches": self.batches,
+            "forward_passes": self.forward_passes,
+            "seconds": None if self.seconds is None else round(self.seconds, 6),
+        }
+
+
+def estimate_check(classifier: PictureClassifier, orbit: Orbit, batch: int) -> CheckEstimate:
+    """Return what the check of an orbit in batches of `batch` rows costs."""
+    controls = control_layouts(batch, smallest_batch(classifier.model))
+    trips = len(round_trip_members(orbit))
+    full = -(-len(orbit) // batch) + -(-trips // batch)
+    batches, rows = len(controls) + full, sum(map(len, controls)) + full * batch
+    return CheckEstimate(
+        len(orbit), int(orbit.exact.sum()), batch, batches, rows, learned_seconds(classifier.model, rows, batches)
+    )
+
+
+def learned_seconds(model: ServedModel, rows: int, batches: int) -> float | None:
+    """Return the seconds that a model takes for so many rows; None where its cost is not known yet."""
+    cost = model.cost
+    return cost.per_row_s * rows + cost.fixed_s * batches if cost.per_row_s or cost.fixed_s else None
+
+
+def batch_of(classifier: PictureClassifier, orbit: Orbit, max_pixels: int) -> int:
+    """Return the rows of each batch of a check that begins now; see `ServedModel.background_rows`."""
+    model = classifier.model
+    if not model.batched:
+        return 1
+    # A model of open height and width could be sent a batch of pictures that are each as large as one may be.
+    most = min(model.background_rows(), len(orbit), max_pixels // orbit.picture[0].size)
+    return int(max(model.min_batch, most))
+
+
+def smallest_batch(model: ServedModel) -> int:
+    """Return the rows of the smallest batch that a model is ever run with."""
+    return model.min_batch if model.batched else 1

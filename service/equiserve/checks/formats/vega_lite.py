@@ -1,0 +1,139 @@
+"""A report as a Vega-Lite specification, for those who draw their own charts.
+
+Vega-Lite has no polar axes: rotations come as x = r cos, y = r sin with the angle as the order of the line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from equiserve.checks.formats.parts import parts_of
+from equiserve.checks.plots.elements import axis_angle, centred, kind_of, words
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
+
+
+def to_vega_lite(report: Mapping[str, Any]) -> bytes:
+    """Return a Vega-Lite 5 specification with its data inside, as JSON; a panel for each input."""
+    inputs = parts_of(report)
+    kind = kind_of([element for given in inputs for element in (given["elements"] or {"element": []})["element"]])
+    rows = [row for given in inputs for row in _rows(given, kind)]
+    chart: dict[str, Any] = {"data": {"values": rows}}
+    if len(inputs) > 1:
+        facet = {"field": "input", "type": "nominal", "title": None}
+        chart |= {"columns": 3, "facet": facet, "spec": _CHARTS[kind]}
+    else:
+        chart |= _CHARTS[kind]
+    title = {"text": f"{report['model']}: {report['group']['name']}", "subtitle": report["statement"]}
+    return orjson.dumps({"$schema": _SCHEMA, "title": title, **chart})
+
+
+def _rows(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    columns = report["elements"] or {"element": []}
+    rows = []
+    for k, element in enumerate(columns["element"]):
+        probability = columns["probability"][k]
+        row = {
+            "input": report["name"],
+            "element": words(element, report["group"]["parameters"]),
+            "exact": columns["exact"][k],
+            "answer": columns["label"][k],
+            "agrees": columns["agrees"][k],
+            "probability": probability,
+        }
+        if kind == "shift":
+            row["dy"], row["dx"] = centred(element, report["group"]["parameters"])
+        elif kind == "rotation":
+            angle, radius = float(element["angle_deg"]), probability or 0.0
+            # 0 degrees up and counter-clockwise, as the picture turns.
+            turned = math.radians(angle + 90)
+            row |= {"angle_deg": angle, "mirrored": bool(element.get("reflected"))}
+            row |= {"x": radius * math.cos(turned), "y": radius * math.sin(turned)}
+        elif kind == "rotation3d":
+            (x, y, z), angle = axis_angle(element)
+            row |= {"angle_deg": angle, "axis_x": x, "axis_y": y, "axis_z": z}
+        rows.append(row)
+    return rows
+
+
+def _probability(channel: str) -> dict[str, Any]:
+    scale: dict[str, Any] = {"domain": [0, 1]}
+    if channel == "color":
+        scale["scheme"] = "viridis"
+    shown = {"field": "probability", "type": "quantitative", "title": "probability of the reference", "scale": scale}
+    return shown | ({"legend": _WHOLE_TITLE} if channel == "color" else {})
+
+
+def _axis(field: str, title: str, kind: str = "quantitative") -> dict[str, Any]:
+    return {"field": field, "type": kind, "title": title}
+
+
+# Vega-Lite cuts titles and names that it finds long.
+_WHOLE_TITLE = {"titleLimit": 0}
+_TOOLTIP = [{"field": name} for name in ("element", "answer", "probability", "agrees", "exact")]
+_AGREES = {
+    "field": "agrees",
+    "type": "nominal",
+    "title": "the reference's answer",
+    "legend": _WHOLE_TITLE,
+    "scale": {"domain": [True, False], "range": ["#0072b2", "#d55e00"]},
+}
+_SQUARE = {"width": 340, "height": 340}
+_UNIT = {"scale": {"domain": [-1, 1]}}
+_CHARTS: dict[str, dict[str, Any]] = {
+    "shift": {
+        **_SQUARE,
+        "mark": "rect",
+        "encoding": {
+            "x": _axis("dx", "shift to the right (px)", "ordinal"),
+            "y": _axis("dy", "shift down (px)", "ordinal"),
+            "color": _probability("color"),
+            "tooltip": _TOOLTIP,
+        },
+    },
+    "rotation": {
+        **_SQUARE,
+        "encoding": {
+            "x": {**_axis("x", "probability, 90° to the left, 270° to the right"), **_UNIT},
+            "y": {**_axis("y", "probability, 0° up, 180° down"), **_UNIT},
+        },
+        "layer": [
+            {
+                "mark": {"type": "line", "strokeWidth": 1},
+                "encoding": {"order": {"field": "angle_deg"}, "detail": {"field": "mirrored"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True},
+                "encoding": {
+                    "color": _AGREES,
+                    "shape": {"field": "mirrored", "type": "nominal"},
+                    "size": {"condition": {"test": "datum.exact", "value": 90}, "value": 25},
+                    "tooltip": _TOOLTIP,
+                },
+            },
+        ],
+    },
+    "rotation3d": {
+        **_SQUARE,
+        "mark": {"type": "point", "filled": True},
+        "encoding": {
+            "x": {**_axis("angle_deg", "angle of the rotation (degrees)"), "scale": {"domain": [0, 180]}},
+            "y": _probability("y"),
+            "color": _AGREES,
+            "tooltip": _TOOLTIP,
+        },
+    },
+    "other": {
+        "mark": "bar",
+        "encoding": {
+            "y": {**_axis("element", "element", "nominal"), "sort": None, "axis": {"labelLimit": 0}},
+            "x": _probability("x"),
+            "color": _AGREES,
+            "tooltip": _TOOLTIP,
+        },
+    },
+}

@@ -1,0 +1,191 @@
+"""One orbit and its controls on their way through the engine: in the background, a fixed number of rows at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from equiserve.checks.controls import control_layouts, round_trip_members, round_trips, unrelated_pictures
+from equiserve.checks.estimate import smallest_batch
+from equiserve.checks.measurement import Measurement
+from equiserve.checks.output_cache import OrbitOutputs, OutputCache
+from equiserve.checks.planner import CheckPlan
+from equiserve.classifier import PictureClassifier
+from equiserve.engine import ComputePool
+from equiserve.errors import Overloaded
+from equiserve.pictures import background_of
+from equiserve.symmetry import OrbitChunk
+
+# Pictures that are transformed in one go: few hand-overs to a thread, and never the whole of a large orbit.
+_BLOCK_BATCHES, _BLOCK_BYTES = 8, 4 << 20
+# Batches that the engine has at a time: while one runs, the next pictures are transformed.
+_UNDER_WAY = 2
+
+
+class OrbitRun:
+    """One check under way; `measured` fills up as it goes.
+
+    Args:
+        classifier: The model.
+        plan: The orbit.
+        compute: Transforms pictures.
+        batch: Rows of each batch.
+        cache: Outputs of earlier checks.
+    """
+
+    def __init__(
+        self, classifier: PictureClassifier, plan: CheckPlan, compute: ComputePool, batch: int, cache: OutputCache
+    ) -> None:
+        self._classifier = classifier
+        self._plan = plan
+        self._compute = compute
+        self._cache = cache
+        self._orbit = plan.orbit
+        self._identity: np.ndarray = np.zeros(0)
+        self._outputs: OrbitOutputs | None = None
+        self._repeatable = True
+        self._missing: np.ndarray = np.zeros(0, np.intp)
+        self._blocks: Iterator[OrbitChunk] = iter(())
+        self._waiting: deque[tuple[np.ndarray, np.ndarray, np.ndarray]] = deque()
+        self._under_way: deque[tuple[np.ndarray, np.ndarray, asyncio.Future[np.ndarray]]] = deque()
+        self.measured = Measurement.of(len(plan.orbit), batch)
+
+    async def recall(self) -> np.ndarray:
+        """Begin: take what earlier checks of this picture left; returns the indices [k] of the elements found."""
+        found = await self._compute.run(self._recall)
+        self._missing = np.flatnonzero(~self.measured.answered)
+        if len(self._missing):
+            elements = tuple(self._orbit.elements[index] for index in self._missing)
+            rest = replace(self._orbit, elements=elements, exact=self._orbit.exact[self._missing])
+            batch = self.measured.batch
+            batches = min(_BLOCK_BATCHES, _BLOCK_BYTES // (self._orbit.picture.nbytes * batch))
+            self._blocks = rest.chunks(max(1, batches) * batch)
+        return found
+
+    async def controls(self) -> None:
+        """Run the repeats and the unrelated pictures."""
+        layouts = control_layouts(self.measured.batch, smallest_batch(self._classifier.model))
+        kept = self._outputs and self._outputs.find_control("controls", str(layouts))
+        if kept:
+            for layout, scores in zip(layouts, kept, strict=True):
+                self.measured.controls.add(layout, scores)
+                self.measured.cached += len(scores)
+            return
+        stack = await self._compute.run(self._control_rows)
+        answers = []
+        for layout in layouts:
+            answers.append(await self._infer(stack[layout]))
+            self.measured.controls.add(layout, answers[-1])
+        first, second = self.measured.controls.repeats[:2]
+        # Outputs of a model that rolls dice are of no use to anybody later.
+        self._repeatable = first.tobytes() == second.tobytes()
+        if self._outputs and self._repeatable:
+            self._outputs.keep_control("controls", str(layouts), *answers)
+
+    async def next_batch(self) -> np.ndarray | None:
+        """Run the next batch of elements; returns their indices [k], or None after the last."""
+        while len(self._under_way) < _UNDER_WAY:
+            if not self._waiting and not await self._compute.run(self._prepare):
+                break
+            members, rows, changed = self._waiting.popleft()
+            self._under_way.append((members, changed, asyncio.ensure_future(self._infer_part(rows))))
+        if not self._under_way:
+            return None
+        members, changed, answer = self._under_way[0]
+        scores = await answer
+        self._under_way.popleft()
+        self.measured.add(members, scores, changed)
+        if self._outputs and self._repeatable:
+            self._outputs.keep(tuple(self._orbit.elements[index] for index in members), scores, changed)
+        return members
+
+    async def round_trip(self) -> None:
+        """Move and move back, where elements are not exact."""
+        elements = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
+        if not elements:
+            return
+        kept = self._outputs and self._outputs.find_control("round_trip", tuple(elements))
+        if kept:
+            (scores,) = kept
+            self.measured.cached += len(scores)
+        else:
+            rows = await self._compute.run(self._round_trip_rows)
+            batch = self.measured.batch
+            parts = [await self._infer_part(rows[start : start + batch]) for start in range(0, len(rows), batch)]
+            scores = np.concatenate(parts)
+            if self._outputs and self._repeatable:
+                self._outputs.keep_control("round_trip", tuple(elements), scores)
+        self.measured.round_trip_elements = elements
+        self.measured.controls.round_trip = scores
+
+    def close(self) -> None:
+        """Take back what is under way."""
+        for _, _, answer in self._under_way:
+            answer.cancel()
+            # Of several that failed, the first one's error is told.
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    # ---------------------------------------------------------------- on threads
+
+    def _recall(self) -> np.ndarray:
+        self._identity = self._classifier.rows(self._orbit.picture[None])
+        if not self._cache.max_bytes:
+            return np.zeros(0, np.intp)
+        batch, elements = self.measured.batch, self._orbit.elements
+        self._outputs = OrbitOutputs(self._cache, self._classifier, self._orbit, batch)
+        for start, stop in self._outputs.units(elements, batch):
+            kept = self._outputs.find(elements[start:stop])
+            if kept:
+                self.measured.add(np.arange(start, stop), *kept)
+        found = np.flatnonzero(self.measured.answered)
+        self.measured.cached += len(found)
+        return found
+
+    def _control_rows(self) -> np.ndarray:
+        unrelated = unrelated_pictures(self._orbit.picture, background_of(self._classifier.input))
+        return np.concatenate([self._identity, self._classifier.rows(unrelated)])
+
+    def _round_trip_rows(self) -> np.ndarray:
+        return self._classifier.rows(round_trips(self._orbit))
+
+    def _prepare(self) -> bool:
+        """Transform the next pictures and cut them into batches; returns whether there were any."""
+        began = time.perf_counter()
+        chunk = next(self._blocks, None)
+        if chunk is None:
+            return False
+        rows = self._classifier.rows(chunk.pictures)
+        batch = self.measured.batch
+        for start in range(0, len(rows), batch):
+            part = slice(start, start + batch)
+            members = self._missing[chunk.start + start : chunk.start + min(start + batch, len(rows))]
+            self._waiting.append((members, rows[part], chunk.changed[part]))
+        self.measured.transform_s += time.perf_counter() - began
+        return True
+
+    # ---------------------------------------------------------------- through the engine
+
+    async def _infer_part(self, rows: np.ndarray) -> np.ndarray:
+        """Return the scores of at most a batch of rows, padded with the identity: all batches are of one size."""
+        missing = self.measured.batch - len(rows)
+        padded = np.concatenate([rows, np.repeat(self._identity, missing, axis=0)]) if missing else rows
+        return (await self._infer(padded))[: len(rows)]
+
+    async def _infer(self, rows: np.ndarray) -> np.ndarray:
+        """Return the scores of one batch; a queue that is full is waited for once the check has begun."""
+        while True:
+            try:
+                outputs = await self._classifier.model.infer_background([rows])
+                break
+            except Overloaded as error:
+                if not self.measured.batches:
+                    raise
+                await asyncio.sleep(min(max(error.retry_after_s, 0.05), 1.0))
+        self.measured.batches += 1
+        self.measured.forward_passes += len(rows)
+        return self._classifier.scores(outputs)

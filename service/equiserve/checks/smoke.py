@@ -1,0 +1,110 @@
+"""Tries the symmetries that a model declares once it is measured: a few elements of noise, in the background.
+
+A declaration that does not hold is logged and counted, never a reason to refuse the model: noise is no picture that
+anybody cares for, and an operator may know why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from equiserve.checks.checker import Checker
+from equiserve.checks.request import CheckRequest
+from equiserve.checks.run import run_check
+from equiserve.classifier import PictureClassifier
+from equiserve.engine import RequestContext, ServedModel
+from equiserve.errors import EquiServeError
+
+log = logging.getLogger("equiserve.checks")
+
+_ELEMENTS = 5
+_OPEN_SIZE = 64
+
+
+class SmokeChecks:
+    """Smoke checks of served models, and what they found.
+
+    Args:
+        checker: Whose bounds and statistics are used.
+    """
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._found: WeakKeyDictionary[ServedModel, dict[str, dict[str, Any]]] = WeakKeyDictionary()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, model: ServedModel) -> None:
+        """Try a model's declared symmetries; like every check they wait for the foreground."""
+        if any(symmetry.level != "none" for symmetry in model.manifest.symmetries):
+            task = asyncio.create_task(self._try_all(model))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def found(self, model: ServedModel) -> dict[str, dict[str, Any]]:
+        """Return by the manifest's name of each group that was tried: `level`, `status`, `reason`."""
+        return self._found.get(model, {})
+
+    def close(self) -> None:
+        """Stop trying."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _try_all(self, model: ServedModel) -> None:
+        try:
+            picture = _noise(PictureClassifier.of(model))
+        except EquiServeError:
+            return  # no classifier of pictures: nothing here can try it
+        for symmetry in model.manifest.symmetries:
+            if symmetry.level == "none":
+                continue
+            try:
+                await self._try(model, symmetry.group, picture)
+            except EquiServeError as error:
+                log.info(
+                    "declared symmetry not tried",
+                    extra={"model": model.name, "group": symmetry.group, "error": error.message},
+                )
+
+    async def _try(self, model: ServedModel, group: str, picture: np.ndarray) -> None:
+        checker = self._checker
+        request = CheckRequest(model.name, picture, model.version, group=group, elements=_ELEMENTS)
+        report = await run_check(
+            model,
+            request,
+            RequestContext(f"smoke-{model.name}-{model.version}-{group}"),
+            compute=checker.compute,
+            max_pixels=checker.max_pixels,
+            max_orbit=checker.max_orbit,
+        )
+        content = report.to_json()
+        checker.statistics.record(content, "smoke")
+        level, verdict = content["level"], content["verdict"]
+        self._found.setdefault(model, {})[group] = {
+            "level": level,
+            "status": verdict["status"],
+            "reason": verdict["reason"],
+        }
+        violated = level == "exact" and verdict["status"] == "fail"
+        log.log(
+            logging.WARNING if violated else logging.INFO,
+            "declared symmetry is violated" if violated else "declared symmetry tried",
+            extra={
+                "model": model.name,
+                "version": model.version,
+                "group": group,
+                "declared": level,
+                "status": verdict["status"],
+                "reason": verdict["reason"],
+            },
+        )
+
+
+def _noise(classifier: PictureClassifier) -> np.ndarray:
+    channels, height, width = classifier.input.shape[1:]
+    shape = (3 if channels == -1 else channels, *(_OPEN_SIZE if size == -1 else size for size in (height, width)))
+    return np.random.Generator(np.random.Philox(1)).integers(0, 256, shape, np.uint8)
