@@ -162,16 +162,22 @@ def _write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Export the moving average of a run's checkpoint, whether or not its plan is done."""
+    """Export the moving average of a run's checkpoint, whether or not its plan is done; or a published size, random."""
+    from equiserve_models.shift.published import PUBLISHED, build, export_published
     from equiserve_models.shift.zoo import export_recipe
 
     parser = argparse.ArgumentParser(prog="python -m equiserve_models.export", description=__doc__)
-    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument(
+        "recipe", choices=sorted({*RECIPES, *PUBLISHED}), help="a recipe, or a published size with random weights"
+    )
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.recipe in PUBLISHED:
+        print(export_published(options.recipe, build(options.recipe), options.zoo, {"weights": "random, seed 0"}))
+        return
     state = checkpoint.load(options.runs / options.recipe)
     if state is None:
         raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")

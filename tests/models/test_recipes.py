@@ -40,7 +40,8 @@ def test_recipes_of_an_ablation_differ_in_the_network_alone_and_cover_every_seed
             assert changes(f"ablation-{network}-0", f"{name}-0") <= {"title", "network"}
             assert [RECIPES[f"{name}-{seed}"].plan.seed for seed in ABLATION_SEEDS] == [0, 1, 2]
             assert RECIPES[f"{name}-0"].network == network + way
-    assert sum(name.startswith("ablation") for name in RECIPES) == 24
+    assert changes("ablation-vit28-apa-2", "ablation-vit28-alias-free-2") == {"title", "network"}
+    assert sum(name.startswith("ablation") for name in RECIPES) == 27
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if not name.endswith(("-1", "-2"))])

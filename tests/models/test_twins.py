@@ -100,7 +100,7 @@ def test_published_anchors_alone_absorb_every_circular_shift(tiny: Twins) -> Non
     layers = copy.deepcopy(tiny).double()
     x = torch.randn(1, 1, 16, 16, dtype=torch.float64)
     orbit = torch.cat([x.roll((dy, dx), (2, 3)) for dy in range(16) for dx in range(16)])
-    pooled = layers.stages(layers.embedding(twins.polyphase_anchor(orbit, twins.PATCH))).mean((2, 3))
+    pooled = layers.stages(layers.embedding(twins.polyphase_anchor(orbit, TINY.patch))).mean((2, 3))
     torch.testing.assert_close(pooled, pooled[:1].expand_as(pooled), rtol=0, atol=1e-12)
 
 
@@ -112,7 +112,7 @@ def test_without_inner_anchors_the_windows_break_the_shift() -> None:
         if isinstance(module, twins.Block):
             module.anchor = 1
     x = torch.randn(1, 1, 16, 16, dtype=torch.float64)
-    both = torch.cat([x, x.roll(twins.PATCH, 3)])
+    both = torch.cat([x, x.roll(TINY.patch, 3)])
     pooled = layers.stages(layers.embedding(both)).mean((2, 3))
     assert float((pooled[1] - pooled[0]).abs().max()) > 1e-6
 
@@ -158,8 +158,8 @@ def test_twins_refuses_sizes_that_would_break_the_guarantee(stages: tuple[Stage,
         Twins(dataclasses.replace(TINY, stages=stages))
 
 
-@pytest.mark.parametrize("name", [*twins.CONFIGS, *vit.CONFIGS])
-def test_networks_stay_within_their_size(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, c in [*twins.CONFIGS.items(), *vit.CONFIGS.items()] if c.size <= 32])
+def test_small_networks_stay_within_their_size(name: str) -> None:
     net = network(name)
     config = net.config
     picture = torch.zeros(1, config.channels, config.size, config.size, dtype=torch.uint8)

@@ -23,11 +23,8 @@ def circular_gather(x: Tensor, dy: Tensor, dx: Tensor) -> Tensor:
     Returns:
         Same dtype and shape as x.
     """
-    _, C, H, W = x.shape
-    rows = (torch.arange(H, device=x.device).unsqueeze(0) + dy.unsqueeze(1)) % H
-    columns = (torch.arange(W, device=x.device).unsqueeze(0) + dx.unsqueeze(1)) % W
-    source = (rows.unsqueeze(2) * W + columns.unsqueeze(1)).reshape(-1, 1, H * W).expand(-1, C, -1)
-    return x.reshape(-1, C, H * W).gather(2, source).reshape(-1, C, H, W)
+    _, _, H, W = x.shape
+    return _take(x, _rolled(dy, H) * W, _rolled(dx, W))
 
 
 def phase_energies(x: Tensor, stride: int) -> Tensor:
@@ -58,5 +55,20 @@ def polyphase_anchor(x: Tensor, stride: int) -> Tensor:
     Returns:
         Rolled feature maps, shape and dtype of x.
     """
+    _, _, H, W = x.shape
     phase = phase_energies(x, stride).flatten(1).argmax(1)
-    return circular_gather(x, phase // stride, phase % stride)
+    # Constants of an exported graph: two look-ups instead of a dozen operators of index arithmetic.
+    phases = torch.arange(stride * stride, device=x.device)
+    return _take(x, (_rolled(phases // stride, H) * W)[phase], _rolled(phases % stride, W)[phase])
+
+
+def _rolled(offset: Tensor, size: int) -> Tensor:
+    """Return ``(i + offset) % size`` for i < size, int64 [B] -> [B, size]."""
+    return (torch.arange(size, device=offset.device) + offset.unsqueeze(1)) % size
+
+
+def _take(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """``out[b, :, i, j] = x[b].flatten(1)[:, rows[b, i] + columns[b, j]]``; rows int64 [B, H], columns int64 [B, W]."""
+    _, C, H, W = x.shape
+    source = (rows.unsqueeze(2) + columns.unsqueeze(1)).reshape(-1, H * W)
+    return x.reshape(-1, C, H * W).gather(2, source.unsqueeze(1).expand(-1, C, -1)).reshape(-1, C, H, W)

@@ -14,12 +14,12 @@ from equiserve_models.shift.tie_pictures import circular_orbit
 # uint8 [B, C, H, W] -> float32 logits [B, K]
 Classifier = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-BATCH = 112
+BATCH = 32  # on one thread the intermediate results of more rows leave the cache
 
 
 def orbit_batch(shifts: int) -> int:
-    """Return the largest batch size up to 128 of which an orbit of so many shifts is whole batches: 784 -> 112."""
-    return max(size for size in range(1, 129) if shifts % size == 0)
+    """Return the largest batch size up to `BATCH` of which an orbit of so many shifts is whole batches: 784 -> 28."""
+    return max(size for size in range(1, BATCH + 1) if shifts % size == 0)
 
 
 def circular_shift_scores(classifier: Classifier, pictures: Pictures, shifts: int, seed: int) -> dict[str, float]:

@@ -86,12 +86,13 @@ WAYS = {
     "_published": "anchored layers as published",
     "_apa": "anchored layers, canonical origin",
 }
+ALIAS_FREE = {"_alias_free": "anchored layers, canonical origin, alias-free patch embedding"}
 ABLATION_SEEDS = (0, 1, 2)
 
 
 def _ablation(network: str, way: str, seed: int) -> Recipe:
     plan = replace(_FASHION_APA.plan, epochs=2, seed=seed)
-    title = f"Fashion-MNIST garments, four-way ablation: {network}, {WAYS[way]}, seed {seed}"
+    title = f"Fashion-MNIST garments, ablation: {network}, {(WAYS | ALIAS_FREE)[way]}, seed {seed}"
     return replace(_FASHION_APA, title=title, network=network + way, plan=plan)
 
 
@@ -122,8 +123,8 @@ RECIPES = {
     ),
     **{
         f"ablation-{network}{way.replace('_', '-')}-{seed}": _ablation(network, way, seed)
-        for network in ("vit28", "twins28")
-        for way in WAYS
+        for network, ways in (("vit28", WAYS | ALIAS_FREE), ("twins28", WAYS))
+        for way in ways
         for seed in ABLATION_SEEDS
     },
 }

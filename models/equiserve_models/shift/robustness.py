@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from equiserve.artifact import read_manifest
 from equiserve.errors import InvalidRequest
+from equiserve.numerics.canonical_origin import canonical_origin, default_patch
 from equiserve_models.data import datasets
 from equiserve_models.data.datasets import Pictures
 from equiserve_models.export import ZOO, onnx_runner
@@ -79,6 +80,11 @@ def measure(classifiers: dict[str, Classifier], pictures: Pictures, orbit: Pictu
     for name, classifier in classifiers.items():
         robustness[name] |= _orbit_scores(classifier, orbit)
     return robustness
+
+
+def at_canonical_origin(classifier: Classifier) -> Classifier:
+    """Return a classifier as the server runs it with `symmetrize: canonical_origin`."""
+    return lambda images: classifier(canonical_origin(images, default_patch(*images.shape[2:]))[0])
 
 
 def _orbit_scores(classifier: Classifier, orbit: Pictures) -> dict[str, Scores]:
@@ -143,8 +149,10 @@ def _rows(
 
 
 def stratified(pictures: Pictures, per_class: int) -> Pictures:
-    """Return the first so many pictures of each class."""
-    chosen = [np.flatnonzero(pictures.labels == label)[:per_class] for label in np.unique(pictures.labels)]
+    """Return so many random pictures of each class, the same ones every time."""
+    classes = [np.flatnonzero(pictures.labels == label) for label in np.unique(pictures.labels)]
+    # Not the first ones: the halves of MNIST's test set come from different writers.
+    chosen = [np.random.default_rng(0).permutation(members)[:per_class] for members in classes]
     indices = np.sort(np.concatenate(chosen))
     return Pictures(pictures.images[indices], pictures.labels[indices])
 
@@ -161,6 +169,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--per-class", type=int, default=1000, help="test pictures of each class")
     parser.add_argument("--orbit-per-class", type=int, default=20, help="of these, all circular shifts")
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
+    parser.add_argument(
+        "--symmetrize", choices=["canonical_origin"], help="measure every model once more, symmetrised by the server"
+    )
     options = parser.parse_args(arguments)
 
     paths, trained_on = {}, {}
@@ -174,12 +185,18 @@ def main(arguments: list[str] | None = None) -> None:
     data = trained_on[options.models[0]]
     pictures = stratified(datasets.load(data, "test"), options.per_class)
     orbit = stratified(pictures, options.orbit_per_class)
-    found = measure({name: onnx_runner(path) for name, path in paths.items()}, pictures, orbit, options.seed)
+    classifiers: dict[str, Classifier] = {name: onnx_runner(path) for name, path in paths.items()}
+    costs = {name: cost_of(path) for name, path in paths.items()}
+    if options.symmetrize:
+        for name in options.models:
+            symmetrised = f"{name}, {options.symmetrize}"
+            classifiers[symmetrised], costs[symmetrised] = at_canonical_origin(classifiers[name]), costs[name]
+    found = measure(classifiers, pictures, orbit, options.seed)
     print(
         f"{data}: {len(pictures.labels):,} test pictures; {EVERY_SHIFT} and {WORST_SHIFT}: "
         f"{len(orbit.labels)} pictures x {orbit.images.shape[2] * orbit.images.shape[3]} shifts\n"
     )
-    print(report(found, {name: cost_of(path) for name, path in paths.items()}))
+    print(report(found, costs))
 
 
 if __name__ == "__main__":

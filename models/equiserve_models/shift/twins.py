@@ -1,4 +1,4 @@
-"""Twins-SVT for small pictures: locally-grouped and global sub-sampled attention in turn, in four versions.
+"""Twins-SVT: locally-grouped and global sub-sampled attention in turn, in four versions.
 
 The versions are those of `equiserve_models.shift.vit`: anchored layers or plain ones, canonical origin or none. Plain
 layers pad with zeros; anchored ones pad circularly and roll the feature map onto the grid of each sampling that
@@ -6,22 +6,28 @@ follows: patches, windows, sub-sampled keys. The stride-2 merge between stages n
 before it is a global one, whose even sampling fixes the phase modulo 2.
 
 Source: Chu et al. 2021, arXiv 2104.13840 (Twins-SVT); Ding et al. 2023, arXiv 2306.07470 (where Twins is anchored). The
-patches come from a convolutional stem (Hassani et al. 2021, arXiv 2104.05704) instead of one linear map.
+patches of small pictures come from a convolutional stem (Hassani et al. 2021, arXiv 2104.05704), those of the published
+Twins-SVT-S from one linear map.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from equiserve_models.shift.anchoring import polyphase_anchor
 from equiserve_models.shift.canonical_origin import to_canonical_origin
-from equiserve_models.shift.vit import PaddedConv, SelfAttention
+from equiserve_models.shift.layers import (
+    LinearPatches,
+    PaddedConv,
+    PixelScaling,
+    SelfAttention,
+    plane_of,
+    tokens_of,
+)
 
-PATCH = 2
 MERGE = 2
 
 
@@ -56,10 +62,12 @@ class TwinsConfig:
         size: Height and width of the picture, pixels.
         channels: Colour channels of the picture.
         classes: Number of logits.
-        stem: Channels after the stride-1 convolution.
+        stem: Channels after the stride-1 convolution; None for linear patches.
+        patch: Side of a token of the first stage, pixels; 2 with a stem.
         stages: From fine to coarse, each half as many tokens on a side as the one before.
         mlp_ratio: Hidden channels of an MLP over width.
-        mean, std: Mean and standard deviation of the training pixels, as fractions of 255.
+        epsilon: Added to the variance in the norms of the blocks.
+        mean, std: Mean and standard deviation of the training pixels, as fractions of 255: of each channel, or of all.
     """
 
     anchored: bool
@@ -67,11 +75,13 @@ class TwinsConfig:
     size: int
     channels: int
     classes: int
-    stem: int
+    stem: int | None
+    patch: int
     stages: tuple[Stage, ...]
     mlp_ratio: int
-    mean: float
-    std: float
+    epsilon: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 class LocalAttention(nn.Module):
@@ -109,23 +119,25 @@ class GlobalAttention(nn.Module):
         """See the class."""
         _, C, H, W = x.shape
         heads, share = self.heads, C // self.heads
-        q = self.query(_tokens(x)).reshape(-1, H * W, heads, share).transpose(1, 2)
-        sampled = self.norm(_tokens(x if self.sampling is None else self.sampling(x)))
+        q = self.query(tokens_of(x)).reshape(-1, H * W, heads, share).transpose(1, 2)
+        sampled = self.norm(tokens_of(x if self.sampling is None else self.sampling(x)))
         count = (H // self.reduction) * (W // self.reduction)
         k, v = self.key_value(sampled).reshape(-1, count, 2, heads, share).permute(2, 0, 3, 1, 4)
         mixed = scaled_dot_product_attention(q, k, v)
-        return _plane(self.out(mixed.transpose(1, 2).reshape(-1, H * W, C)), H, W)
+        return plane_of(self.out(mixed.transpose(1, 2).reshape(-1, H * W, C)), H, W)
 
 
 class Block(nn.Module):
     """Pre-norm block around one of the two attentions; the anchored version first rolls onto the attention's grid."""
 
-    def __init__(self, attention: LocalAttention | GlobalAttention, width: int, mlp_ratio: int, anchor: int) -> None:
+    def __init__(
+        self, attention: LocalAttention | GlobalAttention, width: int, mlp_ratio: int, epsilon: float, anchor: int
+    ) -> None:
         super().__init__()
         self.anchor = anchor
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = nn.LayerNorm(width, epsilon)
         self.attention = attention
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, epsilon)
         self.mlp = nn.Sequential(nn.Linear(width, mlp_ratio * width), nn.GELU(), nn.Linear(mlp_ratio * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -133,8 +145,8 @@ class Block(nn.Module):
         _, _, H, W = x.shape
         if self.anchor > 1:
             x = polyphase_anchor(x, self.anchor)
-        x = x + self.attention(_plane(self.norm1(_tokens(x)), H, W))
-        return x + _plane(self.mlp(self.norm2(_tokens(x))), H, W)
+        x = x + self.attention(plane_of(self.norm1(tokens_of(x)), H, W))
+        return x + plane_of(self.mlp(self.norm2(tokens_of(x))), H, W)
 
 
 class StageBlocks(nn.Module):
@@ -145,10 +157,11 @@ class StageBlocks(nn.Module):
         # A window that is the whole grid has no phase.
         local_anchor = stage.window if config.anchored and stage.window < grid else 1
         global_anchor = stage.reduction if config.anchored else 1
+        sizes = (stage.width, config.mlp_ratio, config.epsilon)
         blocks: list[Block] = []
         for _ in range(stage.pairs):
-            blocks.append(Block(LocalAttention(stage), stage.width, config.mlp_ratio, local_anchor))
-            blocks.append(Block(GlobalAttention(stage), stage.width, config.mlp_ratio, global_anchor))
+            blocks.append(Block(LocalAttention(stage), *sizes, local_anchor))
+            blocks.append(Block(GlobalAttention(stage), *sizes, global_anchor))
         self.first = blocks[0]
         self.position = PaddedConv(stage.width, stage.width, 1, config.anchored, groups=stage.width)
         self.others = nn.Sequential(*blocks[1:])
@@ -157,20 +170,6 @@ class StageBlocks(nn.Module):
         """See the class."""
         x = self.first(x)
         return self.others(x + self.position(x))
-
-
-class Merge(nn.Module):
-    """Patch merging between stages: a 2x2 convolution of stride 2 and a norm, [B, C, H, W] -> [B, width, H/2, W/2]."""
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, width, MERGE, MERGE)
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        x = self.conv(x)
-        return _plane(self.norm(_tokens(x)), x.shape[2], x.shape[3])
 
 
 class Twins(nn.Module):
@@ -184,19 +183,13 @@ class Twins(nn.Module):
         super().__init__()
         self.config = config
         width = config.stages[0].width
-        self.embedding = nn.Sequential(
-            PaddedConv(config.channels, config.stem, 1, config.anchored),
-            nn.BatchNorm2d(config.stem),
-            nn.ReLU(),
-            PaddedConv(config.stem, width, PATCH, config.anchored),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-        )
+        self.scaling = PixelScaling(config.mean, config.std)
+        self.embedding = _embedding(config, width)
         self.stages = nn.Sequential()
-        grid = config.size // PATCH
+        grid = config.size // config.patch
         for index, stage in enumerate(config.stages):
             if index > 0:
-                self.stages.append(Merge(config.stages[index - 1].width, stage.width))
+                self.stages.append(LinearPatches(config.stages[index - 1].width, stage.width, MERGE))
                 grid //= MERGE
             last = index == len(config.stages) - 1
             if grid % stage.window or grid % stage.reduction or not (last or stage.reduction % MERGE == 0):
@@ -205,39 +198,52 @@ class Twins(nn.Module):
                     "expected divisors of the grid, and an even reduction before a merge"
                 )
             self.stages.append(StageBlocks(config, stage, grid))
-        self.norm = nn.LayerNorm(config.stages[-1].width)
+        self.norm = nn.LayerNorm(config.stages[-1].width, config.epsilon)
         self.head = nn.Linear(config.stages[-1].width, config.classes)
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
         if self.config.canonical:
-            image = to_canonical_origin(image, PATCH)
+            image = to_canonical_origin(image, self.config.patch)
         # After selecting: integers cannot round, so the choice of origin does not depend on these constants.
-        x = image.to(torch.float32) * (1 / (255 * self.config.std)) - self.config.mean / self.config.std
+        x = self.scaling(image)
         if self.config.anchored and not self.config.canonical:
-            x = polyphase_anchor(x, PATCH)
-        return self.head(self.norm(_tokens(self.stages(self.embedding(x)))).mean(1))
+            x = polyphase_anchor(x, self.config.patch)
+        return self.head(self.norm(tokens_of(self.stages(self.embedding(x)))).mean(1))
 
 
-def _tokens(plane: Tensor) -> Tensor:
-    return plane.flatten(2).transpose(1, 2)
-
-
-def _plane(tokens: Tensor, rows: int, columns: int) -> Tensor:
-    return tokens.transpose(1, 2).reshape(-1, tokens.shape[2], rows, columns)
+def _embedding(config: TwinsConfig, width: int) -> nn.Module:
+    if config.stem is None:
+        return LinearPatches(config.channels, width, config.patch)
+    return nn.Sequential(
+        PaddedConv(config.channels, config.stem, 1, config.anchored),
+        nn.BatchNorm2d(config.stem),
+        nn.ReLU(),
+        PaddedConv(config.stem, width, config.patch, config.anchored),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    )
 
 
 _TWINS28 = TwinsConfig(
-    anchored=False, canonical=False, size=28, channels=1, classes=10, stem=16,
+    anchored=False, canonical=False, size=28, channels=1, classes=10, stem=16, patch=2,
     stages=(Stage(width=48, pairs=1, heads=2, window=7, reduction=2),
             Stage(width=96, pairs=1, heads=3, window=7, reduction=1)),
-    mlp_ratio=2, mean=0.2860, std=0.3530,
+    mlp_ratio=2, epsilon=1e-5, mean=(0.2860,), std=(0.3530,),
 )  # fmt: skip
 _TWINS32_APA = TwinsConfig(
-    anchored=True, canonical=True, size=32, channels=3, classes=10, stem=16,
+    anchored=True, canonical=True, size=32, channels=3, classes=10, stem=16, patch=2,
     stages=(Stage(width=40, pairs=1, heads=2, window=4, reduction=4),
             Stage(width=96, pairs=1, heads=3, window=4, reduction=2)),
-    mlp_ratio=2, mean=0.4724, std=0.2513,
+    mlp_ratio=2, epsilon=1e-5, mean=(0.4724,), std=(0.2513,),
+)  # fmt: skip
+_TWINS_SVT_S = TwinsConfig(
+    anchored=False, canonical=False, size=224, channels=3, classes=1000, stem=None, patch=4,
+    stages=(Stage(width=64, pairs=1, heads=2, window=7, reduction=8),
+            Stage(width=128, pairs=1, heads=4, window=7, reduction=4),
+            Stage(width=256, pairs=5, heads=8, window=7, reduction=2),
+            Stage(width=512, pairs=2, heads=16, window=7, reduction=1)),
+    mlp_ratio=4, epsilon=1e-6, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
 )  # fmt: skip
 
 CONFIGS = {
@@ -246,4 +252,6 @@ CONFIGS = {
     "twins28_published": replace(_TWINS28, anchored=True),
     "twins28_apa": replace(_TWINS28, anchored=True, canonical=True),
     "twins32_apa": _TWINS32_APA,
+    "twins_svt_s_224": _TWINS_SVT_S,
+    "twins_svt_s_224_apa": replace(_TWINS_SVT_S, anchored=True),
 }

@@ -1,11 +1,14 @@
-"""A small vision transformer in four versions: anchored layers or plain ones, canonical origin or none.
+"""A vision transformer in four versions: anchored layers or plain ones, canonical origin or none.
 
 All read raw uint8 pixels; normalisation is part of the network. Anchored layers have circular padding and conditional
 position encoding (PEG) only; plain ones zero padding and a learned absolute position embedding. With the canonical
 origin the logits are the same, bit for bit, for every circular shift of a picture (at a fixed batch size).
 
-Source: Ding et al. 2023, arXiv 2306.07470 (anchored ViT with circular PEG); Hassani et al. 2021, arXiv 2104.05704
-(convolutional tokeniser for small pictures).
+Two sizes: small pictures have a convolutional stem, a PEG in every block and a mean over tokens; the published ViT-S/16
+has linear patches, one PEG in front of the blocks (none where positions are absolute) and a class token.
+
+Source: Ding et al. 2023, arXiv 2306.07470 (anchored ViT with circular PEG); Dosovitskiy et al. 2021, arXiv 2010.11929
+(ViT); Hassani et al. 2021, arXiv 2104.05704 (convolutional tokeniser for small pictures).
 """
 
 from __future__ import annotations
@@ -14,10 +17,18 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
+from equiserve_models.shift.alias_free import AliasFreeActivation
 from equiserve_models.shift.anchoring import polyphase_anchor
 from equiserve_models.shift.canonical_origin import to_canonical_origin
+from equiserve_models.shift.layers import (
+    LinearPatches,
+    PaddedConv,
+    PixelScaling,
+    PositionalEncodingGenerator,
+    SelfAttention,
+    tokens_of,
+)
 
 
 @dataclass(frozen=True)
@@ -31,12 +42,16 @@ class ViTConfig:
         size: Height and width of the picture, pixels.
         channels: Colour channels of the picture.
         classes: Number of logits.
-        stem: Channels after the stride-1 stem and after the first stride-2 convolution.
+        stem: Channels after the stride-1 stem and after the first stride-2 convolution; empty for linear patches.
+        patch: Side of a token, pixels; 4 with a stem.
+        class_token: Whether the logits are read from a class token instead of the mean over all tokens.
         width: Channels of a token.
         depth: Number of transformer blocks.
         heads: Attention heads of a block.
         mlp_ratio: Hidden channels of the MLP over width.
-        mean, std: Mean and standard deviation of the training pixels, as fractions of 255.
+        epsilon: Added to the variance in the norms of the blocks.
+        mean, std: Mean and standard deviation of the training pixels, as fractions of 255: of each channel, or of all.
+        alias_free: Patch embedding with alias-free activations instead of ReLU and strides.
     """
 
     anchored: bool
@@ -44,96 +59,50 @@ class ViTConfig:
     size: int
     channels: int
     classes: int
-    stem: tuple[int, int]
+    stem: tuple[int, ...]
+    patch: int
+    class_token: bool
     width: int
     depth: int
     heads: int
     mlp_ratio: int
-    mean: float
-    std: float
-
-
-class PaddedConv(nn.Module):
-    """3x3 convolution whose padding is circular (commutes with circular shifts) or zero.
-
-    The circular padding is made of slices: ONNX opsets below 19 and several runtimes lack ``Pad(mode=wrap)``.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int, circular: bool, groups: int = 1) -> None:
-        super().__init__()
-        self.circular = circular
-        padding = 0 if circular else 1
-        self.conv = nn.Conv2d(inputs, outputs, 3, stride, padding, groups=groups, bias=groups > 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] -> [B, outputs, H / stride, W / stride]."""
-        if self.circular:
-            x = torch.cat((x[:, :, -1:], x, x[:, :, :1]), 2)
-            x = torch.cat((x[:, :, :, -1:], x, x[:, :, :, :1]), 3)
-        return self.conv(x)
+    epsilon: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    alias_free: bool = False
 
 
 class PatchEmbedding(nn.Module):
     """Stride-1 stem, then two stride-2 convolutions: tokens of 4x4 pixels, [B, C, H, W] -> [B, width, H/4, W/4]."""
 
-    STRIDE = 4
-
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         widths = (config.channels, *config.stem, config.width)
         self.layers = nn.Sequential()
-        for inputs, outputs, stride in zip(widths[:-1], widths[1:], (1, 2, 2), strict=True):
-            self.layers.append(PaddedConv(inputs, outputs, stride, config.anchored))
+        side = config.size
+        for inputs, outputs, stride, following in zip(widths[:-1], widths[1:], (1, 2, 2), (2, 2, 1), strict=True):
+            side //= stride
+            # An alias-free activation samples for the next convolution, which then has no stride.
+            self.layers.append(PaddedConv(inputs, outputs, 1 if config.alias_free else stride, config.anchored))
             self.layers.append(nn.BatchNorm2d(outputs))
-            self.layers.append(nn.ReLU())
+            self.layers.append(AliasFreeActivation(side, side // following) if config.alias_free else nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         return self.layers(x)
 
 
-class PositionalEncodingGenerator(nn.Module):
-    """Conditional position encoding: a depth-wise circular 3x3 convolution plus identity (Chu et al. 2021, CPVT)."""
-
-    def __init__(self, width: int, grid: int) -> None:
-        super().__init__()
-        self.width, self.grid = width, grid
-        self.conv = PaddedConv(width, width, 1, circular=True, groups=width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """[B, grid * grid, width] -> the same."""
-        plane = tokens.transpose(1, 2).reshape(-1, self.width, self.grid, self.grid)
-        return tokens + self.conv(plane).flatten(2).transpose(1, 2)
-
-
-class SelfAttention(nn.Module):
-    """Multi-head attention over all tokens, [B, N, width] -> [B, N, width]."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """See the class."""
-        N, width = tokens.shape[1:]
-        q, k, v = self.qkv(tokens).reshape(-1, N, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(q, k, v)
-        return self.out(mixed.transpose(1, 2).reshape(-1, N, width))
-
-
 class Block(nn.Module):
-    """Pre-norm transformer block; the anchored version encodes positions first."""
+    """Pre-norm transformer block; with a stem, the anchored version encodes positions first."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         width = config.width
-        grid = config.size // PatchEmbedding.STRIDE
-        self.position = PositionalEncodingGenerator(width, grid) if config.anchored else nn.Identity()
-        self.norm1 = nn.LayerNorm(width)
+        encoded = config.anchored and config.stem
+        self.position = PositionalEncodingGenerator(width, config.size // config.patch) if encoded else nn.Identity()
+        self.norm1 = nn.LayerNorm(width, config.epsilon)
         self.attention = SelfAttention(width, config.heads)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, config.epsilon)
         self.mlp = nn.Sequential(
             nn.Linear(width, config.mlp_ratio * width), nn.GELU(), nn.Linear(config.mlp_ratio * width, width)
         )
@@ -151,37 +120,59 @@ class ViT(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = PatchEmbedding(config)
-        count = (config.size // PatchEmbedding.STRIDE) ** 2
+        self.scaling = PixelScaling(config.mean, config.std)
+        grid = config.size // config.patch
+        self.position: nn.Module = nn.Identity()
+        if config.stem:
+            self.embedding: nn.Module = PatchEmbedding(config)
+        elif config.anchored:
+            self.embedding = LinearPatches(config.channels, config.width, config.patch)
+            self.position = PositionalEncodingGenerator(config.width, grid)
+        else:
+            self.embedding = nn.Conv2d(config.channels, config.width, config.patch, config.patch)
+        count = grid**2 + config.class_token
+        self.class_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
         self.positions = None if config.anchored else nn.Parameter(0.02 * torch.randn(1, count, config.width))
         self.blocks = nn.Sequential(*(Block(config) for _ in range(config.depth)))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = nn.LayerNorm(config.width, config.epsilon)
         self.head = nn.Linear(config.width, config.classes)
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""
         if self.config.canonical:
-            image = to_canonical_origin(image, PatchEmbedding.STRIDE)
+            image = to_canonical_origin(image, self.config.patch)
         # After selecting: integers cannot round, so the choice of origin does not depend on these constants.
-        x = image.to(torch.float32) * (1 / (255 * self.config.std)) - self.config.mean / self.config.std
+        x = self.scaling(image)
         if self.config.anchored and not self.config.canonical:
-            x = polyphase_anchor(x, PatchEmbedding.STRIDE)
-        tokens = self.embedding(x).flatten(2).transpose(1, 2)
+            x = polyphase_anchor(x, self.config.patch)
+        tokens = self.position(tokens_of(self.embedding(x)))
+        if self.class_token is not None:
+            # Nothing here reads the batch size: a traced TorchScript file would keep that of its example.
+            tokens = torch.cat((torch.zeros_like(tokens[:, :1]) + self.class_token, tokens), 1)
         if self.positions is not None:
             tokens = tokens + self.positions
-        return self.head(self.norm(self.blocks(tokens)).mean(1))
+        tokens = self.norm(self.blocks(tokens))
+        return self.head(tokens.mean(1) if self.class_token is None else tokens[:, 0])
 
 
 _VIT28 = ViTConfig(
-    anchored=False, canonical=False, size=28, channels=1, classes=10, stem=(16, 32), width=96, depth=3, heads=3,
-    mlp_ratio=2, mean=0.2860, std=0.3530,
+    anchored=False, canonical=False, size=28, channels=1, classes=10, stem=(16, 32), patch=4, class_token=False,
+    width=96, depth=3, heads=3, mlp_ratio=2, epsilon=1e-5, mean=(0.2860,), std=(0.3530,),
 )  # fmt: skip
 _VIT28_APA = replace(_VIT28, anchored=True, canonical=True)
+# The mean and deviation that the published weights were trained with.
+_VIT_S16 = ViTConfig(
+    anchored=False, canonical=False, size=224, channels=3, classes=1000, stem=(), patch=16, class_token=True,
+    width=384, depth=12, heads=6, mlp_ratio=4, epsilon=1e-6, mean=(0.5,), std=(0.5,),
+)  # fmt: skip
 
 CONFIGS = {
     "vit28": _VIT28,
     "vit28_origin": replace(_VIT28, canonical=True),
     "vit28_published": replace(_VIT28, anchored=True),
     "vit28_apa": _VIT28_APA,
-    "vit28_apa_mnist": replace(_VIT28_APA, mean=0.1307, std=0.3081),
+    "vit28_alias_free": replace(_VIT28_APA, alias_free=True),
+    "vit28_apa_mnist": replace(_VIT28_APA, mean=(0.1307,), std=(0.3081,)),
+    "vit_s16_224": _VIT_S16,
+    "vit_s16_224_apa": replace(_VIT_S16, anchored=True),
 }

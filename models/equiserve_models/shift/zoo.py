@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 
 from equiserve.artifact import (
     Batching,
-    ExportCheck,
     File,
     GroupSpec,
     Manifest,
@@ -26,21 +25,39 @@ from equiserve.artifact import (
     write_manifest,
 )
 from equiserve.artifact.digest import sha256_of
-from equiserve.errors import InternalError
 from equiserve_models import export
 from equiserve_models.data.datasets import SOURCES
-from equiserve_models.shift.evaluation import orbit_batch
+from equiserve_models.shift.gate import check_behind_origin, check_file
 from equiserve_models.shift.recipes import RECIPES, Recipe
-from equiserve_models.shift.tie_pictures import circular_orbit, tie_pictures
-from equiserve_models.shift.twins import TwinsConfig
-from equiserve_models.shift.vit import ViTConfig
+from equiserve_models.shift.tie_pictures import tie_pictures
+from equiserve_models.shift.twins import Twins, TwinsConfig
+from equiserve_models.shift.vit import ViT, ViTConfig
 
 GROUP = "CyclicShift"
 EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and torch.jit.trace, frozen"}
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a manifest says that its network does not.
+
+    Args:
+        title: What the model is, in one sentence.
+        labels: Names of the classes, where they are known.
+        training: Where the weights come from.
+        symmetrize: The manifest's `symmetrize`: how the server makes the answers exactly invariant, if it does.
+        max_batch: Largest batch that is worth running.
+    """
+
+    title: str
+    labels: list[str] | None
+    training: dict[str, Any]
+    symmetrize: str | None = None
+    max_batch: int = 32
+
+
 def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> None:
-    """Write ``<zoo>/<name>/<version>/model.onnx``, ``model.pt`` and the version's entry of ``<zoo>/<name>/model.yaml``.
+    """Export the moving average of a recipe's run as `export_network` does.
 
     Args:
         name: Key of `RECIPES`; the model's name.
@@ -49,11 +66,28 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
         version: Version number.
 
     Raises:
-        InternalError: A written file differs from the network, or a declared exact symmetry does not hold on it.
+        InternalError: See `export_network`.
     """
     recipe = RECIPES[name]
     network = recipe.build().eval()
     network.load_state_dict(state["average"])
+    labels = list(SOURCES[recipe.dataset].labels)
+    export_network(name, network, Description(recipe.title, labels, _provenance(recipe, state)), zoo, version)
+
+
+def export_network(name: str, network: ViT | Twins, description: Description, zoo: Path, version: int) -> None:
+    """Write ``<zoo>/<name>/<version>/model.onnx``, ``model.pt`` and the version's entry of ``<zoo>/<name>/model.yaml``.
+
+    Args:
+        name: The model's name.
+        network: In evaluation mode.
+        description: What the manifest says besides.
+        zoo: The model repository.
+        version: Version number.
+
+    Raises:
+        InternalError: A written file differs from the network, or an exact symmetry does not hold on it.
+    """
     config = network.config
     folder = zoo / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +106,9 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
         "model.pt": export.torchscript_runner(folder / "model.pt"),
     }
     checks = [check_file(folder / file, runner, eager, pictures, config.canonical) for file, runner in runners.items()]
+    if description.symmetrize is not None:
+        for file, runner in runners.items():
+            check_behind_origin(folder / file, runner, pictures[:2], config.patch)
     entry = Version(
         files={
             file: File(
@@ -83,7 +120,7 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
             for file in runners
         },
         created=datetime.datetime.now(datetime.UTC).date(),
-        training=_provenance(recipe, state),
+        training=description.training,
         export_checks=checks,
         tool_versions={
             "torch": torch.__version__,
@@ -94,40 +131,8 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
     )
     path = zoo / name / "model.yaml"
     earlier = read_manifest(path).versions if path.is_file() else {}
-    write_manifest(_manifest(name, recipe, config, earlier | {str(version): entry}, len(pictures)), path)
-
-
-def check_file(
-    path: Path, runner: export.Runner, eager: export.Runner, pictures: NDArray[np.uint8], anchored: bool
-) -> ExportCheck:
-    """Compare a loaded file with its network, and its logits over every circular shift of every picture.
-
-    Args:
-        path: The file, for its name.
-        runner: The file, loaded.
-        eager: The network that it was written from.
-        pictures: uint8 [N, C, H, W].
-        anchored: Whether the logits have to be the same bits for every circular shift.
-
-    Raises:
-        InternalError: The file differs from the network, or an anchored file from itself.
-    """
-    check = export.check_parity(path, runner, eager, pictures)
-    if not anchored:
-        return check
-    for picture in pictures:
-        orbit = circular_orbit(picture)
-        batch = orbit_batch(len(orbit))
-        logits = np.concatenate([runner(orbit[at : at + batch]) for at in range(0, len(orbit), batch)])
-        if not np.array_equal(logits, np.broadcast_to(logits[0], logits.shape)):
-            raise InternalError(
-                f"{path.name}: logits change by {np.abs(logits - logits[0]).max():.1e} under circular shifts, "
-                "expected identical bits",
-                code="export_not_invariant",
-                field=path.name,
-            )
-    shifts = f"{len(pictures)} pictures x {len(orbit)} circular shifts at batch size {batch}"
-    return check.model_copy(update={"identical_under_group": True, "detail": f"{check.detail}; {shifts}"})
+    versions = earlier | {str(version): entry}
+    write_manifest(_manifest(name, description, config, versions, len(pictures)), path)
 
 
 def _provenance(recipe: Recipe, state: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +155,7 @@ def _what_breaks_the_symmetry(config: ViTConfig | TwinsConfig) -> str:
 
 
 def _manifest(
-    name: str, recipe: Recipe, config: ViTConfig | TwinsConfig, versions: dict[str, Version], pictures: int
+    name: str, described: Description, config: ViTConfig | TwinsConfig, versions: dict[str, Version], pictures: int
 ) -> Manifest:
     latest = versions[max(versions, key=int)]
     if config.canonical:
@@ -171,7 +176,7 @@ def _manifest(
         schema_version=1,
         name=name,
         task="classify",
-        description=recipe.title,
+        description=described.title,
         licence="Apache-2.0",
         inputs=[
             TensorSpec(
@@ -195,9 +200,10 @@ def _manifest(
         ],
         groups={GROUP: GroupSpec(name=GROUP, parameters={"height": config.size, "width": config.size})},
         symmetries=[symmetry],
-        labels=list(SOURCES[recipe.dataset].labels),
+        labels=described.labels,
         input_fit="resize",
+        symmetrize=described.symmetrize,
         runtimes=["onnx", "torchscript"],
-        batching=Batching(max_batch=32),
+        batching=Batching(max_batch=described.max_batch),
         versions=versions,
     )

@@ -1,0 +1,115 @@
+"""Train and export every ablation of `RECIPES`, in one process: ``python -m equiserve_models.shift.ablation``.
+
+What is exported is skipped, what is half trained goes on from its checkpoint. First all networks with seed 0, then with
+the other seeds, so that an interrupted ablation can be compared. Only ONNX files are written, below ``runs/zoo``:
+`equiserve_models.shift.table` reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from equiserve.errors import EquiServeError
+from equiserve_models import export
+from equiserve_models.data import datasets
+from equiserve_models.shift.recipes import RECIPES, Recipe
+from equiserve_models.training.loop import train
+
+RUNS = Path("runs")
+EXPORTS = RUNS / "zoo"
+
+
+def ablations() -> list[str]:
+    """Return the recipes of the ablation in the order in which they are trained."""
+    names = [name for name in RECIPES if name.startswith("ablation-")]
+    return sorted(names, key=lambda name: RECIPES[name].plan.seed)
+
+
+def onnx_path(exports: Path, name: str) -> Path:
+    """Return where the ONNX file of an ablation lies."""
+    return exports / name / "1" / "model.onnx"
+
+
+def run(names: list[str], runs: Path, exports: Path, minutes: float, report: Callable[[str], None]) -> None:
+    """Train and export recipes of one data set one after another.
+
+    Args:
+        names: Keys of `RECIPES`.
+        runs: Folder of the run folders.
+        exports: Folder of the exported files, ``<name>/1/model.onnx``.
+        minutes: Stop after so long; the recipe under way leaves a checkpoint.
+        report: Takes a line about each recipe.
+    """
+    began = time.monotonic()
+    trained = 0
+    pictures: dict[str, datasets.Pictures] = {}
+    for place, name in enumerate(names, 1):
+        path = onnx_path(exports, name)
+        if path.is_file():
+            report(f"[{place}/{len(names)}] {name}: exported")
+            continue
+        spent = (time.monotonic() - began) / 60
+        waiting = sum(not onnx_path(exports, other).is_file() for other in names[place - 1 :])
+        left = f", about {spent / trained * waiting:.0f} minutes left" if trained else ""
+        report(f"[{place}/{len(names)}] {name}: training{left}")
+        recipe = RECIPES[name]
+        if recipe.dataset not in pictures:
+            pictures[recipe.dataset] = datasets.load(recipe.dataset, "train")
+        average, finished = _train(recipe, pictures[recipe.dataset], runs / name, minutes - spent)
+        if not finished:
+            report(f"{name}: stopped; a second start goes on from its checkpoint")
+            return
+        _export(recipe, average, path)
+        trained += 1
+
+
+def _train(recipe: Recipe, pictures: datasets.Pictures, folder: Path, minutes: float) -> tuple[nn.Module, bool]:
+    network = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average, progress = train(network, recipe.loss(pictures), len(pictures.labels), recipe.plan, folder, minutes)
+    return average, progress.step == progress.steps
+
+
+def _export(recipe: Recipe, average: nn.Module, path: Path) -> None:
+    network = recipe.build().eval()
+    network.load_state_dict(average.state_dict())
+    config = network.config
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Its presence says that it is whole.
+    partial = path.with_suffix(".partial")
+    program = export.trace(network, (config.channels, config.size, config.size))
+    export.write_onnx(program, partial, "image", "logits")
+    os.replace(partial, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the ablation, or the recipes that are named."""
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.shift.ablation", description=__doc__)
+    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="default: every ablation")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, leave a checkpoint")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
+    parser.add_argument("--exports", type=Path, default=EXPORTS, help="folder of the exported files")
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.recipes) - set(ablations()))
+    if unknown:
+        parser.error(f"no ablation {unknown}, expected some of {ablations()}")
+    names = options.recipes or ablations()
+    run(names, options.runs, options.exports, options.minutes, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+if __name__ == "__main__":
+    # As in equiserve_models.train: settings of the process.
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)
