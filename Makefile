@@ -88,7 +88,7 @@ proto-check: ## the committed stubs are those that proto/ gives
 
 # ---------------------------------------------------------------- slow proofs, each with a target of its own
 
-.PHONY: exhaustive exhaustive-shift bench bench-anchoring bench-statistics test-wheel test-container train-environment
+.PHONY: exhaustive exhaustive-shift large-nets bench bench-anchoring bench-statistics test-wheel test-container train-environment
 exhaustive: $(VENV)/.test ## all 784 shifts of 132 pictures through the running server, to the last bit
 	$(BIN)/python -m bench.exhaustive
 
@@ -98,7 +98,10 @@ exhaustive-shift: $(VENV)/.test ## the same for every anchored model, 1,000 pict
 bench: $(VENV)/.test ## server CPU over bare ONNX Runtime (10 minutes, quiet machine; QUICK=1: one minute)
 	$(BIN)/python -m bench.serving $(if $(QUICK),--quick) $(if $(FORCE),--force)
 
-bench-anchoring: $(VENV)/.test ## what anchoring and the canonical origin cost at 224 pixels
+large-nets: $(VENV)/.test ## the published sizes at 224 pixels: the same bits for 64 random shifts
+	$(BIN)/python -m pytest -m slow tests/models/test_large_nets.py
+
+bench-anchoring: $(VENV)/.test ## what anchoring and the canonical origin cost at 224 pixels (the first run exports four nets)
 	$(BIN)/python -m bench.anchoring
 
 bench-statistics: $(VENV)/.test ## how often the check's intervals hold, and what the search for the worst element finds
