@@ -26,7 +26,7 @@ finish() {
     status=$?
     if [ -n "$up" ]; then
         [ "$status" = 0 ] || in_project logs --tail 60 || true
-        in_project down || status=1
+        in_project down --volumes || status=1
     fi
     [ -z "$engine_pid" ] || stop_engine
     rm -rf "$work"

@@ -10,6 +10,7 @@ assert int(status["CapEff"], 16) == 0, f"process 1 has capabilities {status['Cap
 assert status["NoNewPrivs"] == "1", f"no_new_privs is {status['NoNewPrivs']}, expected 1"
 for folder in ("/", "/models"):
     assert os.statvfs(folder).f_flag & os.ST_RDONLY, f"{folder} is writable, expected a read-only mount"
-Path("/tmp/written").write_text("a server may write here")
+for folder in ("/tmp", "/var/lib/equiserve"):
+    Path(folder, "written").write_text("a server may write here")
 assert not any(Path("/opt/equiserve").glob("lib/python3*/site-packages/torch")), "torch is in the CPU image"
 print(f"confinement: uid {min(uids)}, no capabilities, no new privileges, read-only root and models, no torch")

@@ -21,7 +21,9 @@ def test_a_service_is_confined(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert [default(volume) for volume in service["volumes"]] == ["./models/zoo:/models:ro"]
+    models, jobs = (default(volume) for volume in service["volumes"])
+    assert models == "./models/zoo:/models:ro"
+    assert jobs == "jobs:/var/lib/equiserve"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -47,6 +49,19 @@ def test_the_default_image_is_the_cpu_one_without_torch() -> None:
 def test_the_image_runs_as_a_numeric_user_other_than_root() -> None:
     (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)
     assert int(user) != 0
+
+
+def test_jobs_lie_in_a_volume_that_belongs_to_the_user_of_the_server() -> None:
+    (user,) = re.findall(r"^USER (\d+):\d+$", DOCKERFILE, re.MULTILINE)
+    assert re.search(rf"^RUN install -d -o {user} -g {user} -m 700 /var/lib/equiserve$", DOCKERFILE, re.MULTILINE)
+    assert "EQUISERVE_JOBS_DIR=/var/lib/equiserve/jobs " in DOCKERFILE
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_takes_the_callers_credentials(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    assert environment["EQUISERVE_TOKEN"] is None
+    assert environment["EQUISERVE_ADMIN_TOKEN"] is None
 
 
 def test_compose_and_image_probe_readiness_in_the_same_way() -> None:
