@@ -367,3 +367,12 @@ async def test_a_cancelled_data_set_says_how_many_pictures_it_reached(house: Hou
     assert result["coverage"]["inputs"] == 2
     assert result["coverage"]["planned_inputs"] == 6
     assert result["verdict"]["status"] == "inconclusive"
+
+
+async def test_a_gate_passes_no_data_set_with_a_picture_that_could_not_be_read(house: House) -> None:
+    gate = {"orbit_consistency": {"min": 0.05}}
+    job = await house.submit([*PICTURES, b"no picture"], group="C4", gate=gate)
+    _, result = await house.ended(job)
+    assert result["gates"][0]["status"] == "pass"
+    assert result["verdict"]["status"] == "inconclusive"
+    assert result["verdict"]["reason"].startswith("1 of 7 pictures have no report.")

@@ -294,3 +294,55 @@ async def test_the_catalogues_are_those_of_the_library(channel: grpc.aio.Channel
     metrics = await stub.ListMetrics(equivariance_pb2.ListMetricsRequest())
     assert [metric.name for metric in metrics.metrics] == [metric["name"] for metric in metric_catalogue()]
     assert all(len(metric.range) == 2 for metric in metrics.metrics)
+
+
+async def test_a_search_and_its_gate_travel_with_all_that_they_found(
+    channel: grpc.aio.Channel, plane: PicturePlane
+) -> None:
+    gate = Struct()
+    gate.update({"orbit_consistency": {"min": 0.9, "confidence": 0.99}})
+    request = equivariance_pb2.CheckRequest(
+        model="positional", picture=PICTURE, search=True, search_budget=40, gate=gate, group={"name": "SO2"}
+    )
+    response = await EquivarianceStub(channel).Check(request)
+    assert plane.report is not None
+    report = plane.report.to_json()
+    searched, told = response.search, report["search"]
+    assert (searched.budget, searched.uniform, searched.searched) == (40, 24, 16)
+    assert searched.ended == told["ended"] == "budget"
+    assert [e.rotation.angle_deg for e in searched.elements.elements] == [
+        e["angle_deg"] for e in told["elements"]["element"]
+    ]
+    assert searched.worst.margin == told["worst"]["margin"]
+    assert searched.worst.element.rotation.angle_deg == told["worst"]["element"]["angle_deg"]
+    (judged,) = response.gates
+    assert (judged.gate, judged.confidence) == ("modal_consistency >= 0.9", 0.99)
+    assert judged.value == report["gates"][0]["value"]
+    assert judged.status == response.verdict.status
+    assert response.spectrum.exact_subgroup == report["spectrum"]["exact_subgroup"] == 1
+    assert list(response.spectrum.shares) == report["spectrum"]["shares"]
+
+
+async def test_random_elements_and_the_right_class_come_back_with_seed_and_split_error(
+    channel: grpc.aio.Channel, plane: PicturePlane
+) -> None:
+    drawn = equivariance_pb2.RandomElements(count=20, seed=2**40)
+    request = equivariance_pb2.CheckRequest(
+        model="positional",
+        picture=PICTURE,
+        random=drawn,
+        group={"name": "SO2"},
+        reference=equivariance_pb2.REFERENCE_LABEL,
+        label_name="dim",
+    )
+    response = await EquivarianceStub(channel).Check(request)
+    assert plane.report is not None
+    report = plane.report.to_json()
+    assert response.sampled == drawn
+    split = {"total": response.error_split.total, "incurable": response.error_split.incurable}
+    assert split.items() <= report["error_split"].items()
+    assert response.HasField("error_split")
+    ladder = report["controls"]["kernel_ladder"]
+    assert response.controls.HasField("kernel_ladder") == (ladder is not None)
+    if ladder is not None:
+        assert dict(response.controls.kernel_ladder.figures[0].values) == ladder["figures"][0]["values"]

@@ -1,7 +1,7 @@
 """Equivariance checks: symmetry's orbits run through the engine, and what they say.
 
-Reading order: `request`, `planner` and `estimate`, `orbit_run` and `run`, `findings` and `report`; then `checker`,
-which is what the server offers, and `jobs`.
+Reading order: `request`, `selection`, `planner` and `estimate`; `orbit_run`, `run` and `follow_up` (the search, the
+kernel ladder); `findings`, `conclusion` and `report`; then `checker`, which is what the server offers, and `jobs`.
 """
 
 from equiserve.checks.checker import Checker

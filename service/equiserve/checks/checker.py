@@ -89,7 +89,7 @@ class Checker:
             other = await self._find_other(request)
 
             def second(elements: list[Any], group: str) -> AsyncGenerator[CheckEvent, None]:
-                return stream(other, replace(request, elements=elements, group=group))
+                return stream(other, replace(request, elements=elements, group=group, search=False))
 
             events = stream_comparison(events, second)
         async with aclosing(events):
@@ -104,7 +104,7 @@ class Checker:
         del content["id"]
         if request.compare_with is not None:
             elements = [element.to_json() for element in planned.plan.orbit.elements]
-            again = replace(request, elements=elements, group=planned.plan.orbit.group.name)
+            again = replace(request, elements=elements, group=planned.plan.orbit.group.name, search=False)
             other = (await self.compute.run(self._planned, await self._find_other(request), again, limit)).to_json()
             content["comparison"] = {key: other[key] for key in ("model", "version", "runtime", "estimate")}
         return content
@@ -126,4 +126,4 @@ class Checker:
         classifier = PictureClassifier.of(model)
         plan = plan_check(classifier, request, max_pixels=self.max_pixels, max_orbit=max_orbit)
         batch = batch_of(classifier, plan.orbit, self.max_pixels)
-        return Started("", classifier, plan, estimate_check(classifier, plan.orbit, batch))
+        return Started("", classifier, plan, estimate_check(classifier, plan.orbit, batch, plan.searched))

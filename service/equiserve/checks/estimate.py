@@ -10,6 +10,9 @@ from equiserve.classifier import PictureClassifier
 from equiserve.engine import ServedModel
 from equiserve.symmetry import Orbit
 
+# Elements that a search tries in one round, at least.
+_PER_ROUND = 6
+
 
 @dataclass(frozen=True, slots=True)
 class CheckEstimate:
@@ -22,6 +25,7 @@ class CheckEstimate:
         batches: Calls of the model, controls included; fewer where an earlier check has left outputs.
         forward_passes: Rows that the model computes, padding and controls included.
         seconds: What these take on an idle server by the model's learned cost; None where nothing of it ran yet.
+        searched: Most elements that a search tries beside those of the orbit.
     """
 
     elements: int
@@ -30,6 +34,7 @@ class CheckEstimate:
     batches: int
     forward_passes: int
     seconds: float | None
+    searched: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON values."""
@@ -40,18 +45,26 @@ class CheckEstimate:
             "batches": self.batches,
             "forward_passes": self.forward_passes,
             "seconds": None if self.seconds is None else round(self.seconds, 6),
+            "searched": self.searched,
         }
 
 
-def estimate_check(classifier: PictureClassifier, orbit: Orbit, batch: int) -> CheckEstimate:
-    """Return what the check of an orbit in batches of `batch` rows costs."""
+def estimate_check(classifier: PictureClassifier, orbit: Orbit, batch: int, searched: int = 0) -> CheckEstimate:
+    """Return what the check of an orbit in batches of `batch` rows costs, without the kernel ladder.
+
+    Args:
+        classifier: The model.
+        orbit: The orbit.
+        batch: Rows of each batch.
+        searched: Most elements that a search tries beside the orbit.
+    """
     controls = control_layouts(batch, smallest_batch(classifier.model))
     trips = len(round_trip_members(orbit))
-    full = -(-len(orbit) // batch) + -(-trips // batch)
+    rounds = -(-searched // _PER_ROUND) * -(-_PER_ROUND // batch)
+    full = -(-len(orbit) // batch) + -(-trips // batch) + rounds
     batches, rows = len(controls) + full, sum(map(len, controls)) + full * batch
-    return CheckEstimate(
-        len(orbit), int(orbit.exact.sum()), batch, batches, rows, learned_seconds(classifier.model, rows, batches)
-    )
+    exact, seconds = int(orbit.exact.sum()), learned_seconds(classifier.model, rows, batches)
+    return CheckEstimate(len(orbit), exact, batch, batches, rows, seconds, searched)
 
 
 def learned_seconds(model: ServedModel, rows: int, batches: int) -> float | None:

@@ -1,13 +1,13 @@
-"""From scores to findings: who agrees with whom, how much is noise, and the verdict."""
+"""From scores to findings: who agrees with whom, and how much is noise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from equiserve.checks.measurement import Measurement
+from equiserve.checks.measurement import Measurement, Searched
 from equiserve.checks.planner import CheckPlan
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
@@ -18,14 +18,44 @@ from equiserve.symmetry import (
     OrbitOutputs,
     Reference,
     Thresholds,
-    Verdict,
     consensus_reference,
     identity_reference,
-    judge,
     label_reference,
     margins,
     relative_errors,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class SearchedFindings:
+    """What the s elements of a search say.
+
+    Attributes:
+        measured: The elements and their scores.
+        probabilities: [s, K].
+        margins: [s] of the reference class of the orbit; -1 for failures.
+        finite: [s] bool, whether the model's output was finite.
+    """
+
+    measured: Searched
+    probabilities: np.ndarray
+    margins: np.ndarray
+    finite: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedOrbit:
+    """The n elements that a verdict is about, the identity first; arguments as those of `judge`.
+
+    Attributes:
+        margins: [n] of the reference class; -1 for failures.
+    """
+
+    elements: tuple[Element, ...]
+    exact: np.ndarray
+    changed: np.ndarray
+    outputs: OrbitOutputs
+    margins: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,49 +187,42 @@ class Findings:
         return float(errors.max()) if errors.size else None
 
     @cached_property
-    def verdict(self) -> Verdict:
-        """The judgement of the orbit, after the controls had their say."""
-        tolerance = Thresholds.for_dtype(self.scores.dtype.name)
-        repeats = self.measured.controls.repeat_errors()
-        if repeats.size and repeats.max() > tolerance.relative_error:
-            again = repeats[0] > tolerance.relative_error
-            cause = "was run twice in the same batch" if again else "stands elsewhere in another batch"
-            return Verdict(
-                "not_informative",
-                f"The model's outputs differ by {repeats.max():.2g} (relative) when the very same picture {cause}, "
-                "so no difference over the orbit can be laid to the symmetry.",
-                "Fix the model's seed, or switch off dropout and sampling."
-                if again
-                else "Look for a normalisation over the batch; a picture's answer must not depend on its neighbours.",
-            )
-        verdict = judge(
-            self.plan.level,
-            group=self.group,
-            elements=self.elements,
-            exact=self.exact,
-            changed=self.changed,
-            outputs=self.outputs,
-            class_names=self.class_names,
-            thresholds=tolerance,
+    def thresholds(self) -> Thresholds:
+        """What a declared symmetry must reach, given the model's precision and noise."""
+        return replace(Thresholds.for_dtype(self.scores.dtype.name), noise_floor=self.noise_floor or 0.0)
+
+    @cached_property
+    def searched(self) -> SearchedFindings | None:
+        """What a search found beside these elements; None where none ran."""
+        searched = self.measured.searched
+        if searched is None:
+            return None
+        # All scores together decide whether undeclared ones are probabilities.
+        probabilities = self.classifier.probabilities(np.concatenate([self.scores, searched.scores]))[self.checked :]
+        finite = np.isfinite(searched.scores).all(axis=1)
+        return SearchedFindings(searched, probabilities, margins(probabilities, self.reference.label), finite)
+
+    @cached_property
+    def judged(self) -> JudgedOrbit:
+        """What the verdict is about: a mean is over the orbit alone, a claim of all elements over the searched too."""
+        own = JudgedOrbit(self.elements, self.exact, self.changed, self.outputs, self.margins)
+        searched = self.searched
+        if searched is None or self.plan.level == "approximate":
+            return own
+        more, given = searched.measured, self.outputs.probabilities
+        assert given is not None
+        outputs = replace(
+            self.outputs,
+            outputs=np.concatenate([self.scores, more.scores]),
+            probabilities=np.concatenate([given, searched.probabilities]),
         )
-        if verdict.status != "pass":
-            return verdict
-        unrelated = self.measured.controls.unrelated_errors()
-        if unrelated and max(unrelated.values()) <= tolerance.relative_error:
-            return Verdict(
-                "not_informative",
-                f"The model answers this picture and unrelated ones ({', '.join(unrelated)}) alike, so it would pass "
-                "any check.",
-                "See whether the model looks at its input at all.",
-            )
-        if self.checked < len(self.plan.orbit):
-            return Verdict(
-                "inconclusive",
-                f"{_stopped(self.measured)} after {self.checked} of {len(self.plan.orbit)} elements. "
-                f"So far: {verdict.reason}",
-                "Allow more time, or ask for fewer elements.",
-            )
-        return verdict
+        return JudgedOrbit(
+            (*self.elements, *more.elements),
+            np.concatenate([self.exact, more.exact]),
+            np.concatenate([self.changed, more.changed]),
+            outputs,
+            np.concatenate([self.margins, searched.margins]),
+        )
 
     def _reference(self) -> Reference:
         if self.request.reference == "identity":
@@ -211,40 +234,3 @@ class Findings:
         if label >= classes:
             raise InvalidRequest(f"label: got {label}, expected 0 to {classes - 1}", field="label")
         return label_reference(label)
-
-
-def statement(findings: Findings) -> str:
-    """Return the finding in one sentence for a person."""
-    many = _plural(findings.group.name)
-    checked, label = findings.checked, findings.reference.label
-    planned, stopped = len(findings.plan.orbit), _stopped(findings.measured)
-    partly = "" if checked == planned else f" (of {planned}; {stopped[0].lower()}{stopped[1:]})"
-    if label is None:
-        return f"No answer: the model's output is not finite on any of {checked} {many}{partly}."
-    name = findings.class_names[label]
-    agreeing, worst = int(findings.agrees.sum()), findings.worst
-    if agreeing == checked:
-        bits = ", and every output is the same to the last bit" if findings.identical.all() else ""
-        return f"'{name}' on all {checked} {many}{partly}{bits}."
-    where = "" if worst is None else f"; furthest from it {_where(findings, worst)}: {_answer(findings, worst)}"
-    return f"'{name}' on {agreeing} of {checked} {many}{partly}{where}."
-
-
-def _stopped(measured: Measurement) -> str:
-    return "The check was cancelled" if measured.stopped == "cancelled" else "The deadline passed"
-
-
-def _where(findings: Findings, index: int) -> str:
-    return "on the picture itself" if index == 0 else f"under {findings.group.describe(findings.elements[index])}"
-
-
-def _answer(findings: Findings, index: int) -> str:
-    decision = int(findings.outputs.decisions[index])
-    return "an output that is not finite" if decision < 0 else f"'{findings.class_names[decision]}'"
-
-
-def _plural(group: str) -> str:
-    kind = group.split(":")[0]
-    if kind in ("CyclicShift", "CropShift"):
-        return "circular shifts" if kind == "CyclicShift" else "shifts"
-    return "flips" if kind == "Flip" else "rotations and reflections" if kind.startswith("D") else "rotations"

@@ -11,7 +11,11 @@ from equiserve.errors import InvalidRequest
 from equiserve.symmetry.clustered import consistency_interval, error_interval, inputs_needed
 from equiserve.symmetry.gates import Gate, verdict_of
 from equiserve.symmetry.measurement import METRICS
+from equiserve.symmetry.statistics import clopper_pearson_interval
 from equiserve.symmetry.verdict import Verdict
+
+# Metrics that count elements: for random ones there are exact limits on the share of the whole group.
+_SHARES = ("modal_consistency", "identity_consistency")
 
 
 def gated_report(inputs: Mapping[str, Mapping[str, Any]], gates: Sequence[Gate] = ()) -> dict[str, Any]:
@@ -40,9 +44,18 @@ def gated_report(inputs: Mapping[str, Mapping[str, Any]], gates: Sequence[Gate] 
             raise InvalidRequest(f"inputs: their reports differ in {key}, expected one model and group", field="inputs")
     named = [{"index": index, "name": name, **report} for index, (name, report) in enumerate(inputs.items())]
     content = dict(named[0]) if len(named) == 1 else aggregate(named, {}, len(named))
+    return content | gates_over(reports, gates)
+
+
+def gates_over(reports: Sequence[Mapping[str, Any]], gates: Sequence[Gate]) -> dict[str, Any]:
+    """Return `gates`, what each of them showed over n >= 1 reports, and the `verdict` that follows where any judged.
+
+    Raises:
+        InvalidRequest: A gate names a metric that the reports do not have.
+    """
     telling = [report for report in reports if report["verdict"]["status"] != "not_informative"]
     judged = [_judge(gate, telling) for gate in gates] if telling else []
-    content["gates"] = [content for _, content in judged]
+    content: dict[str, Any] = {"gates": [shown for _, shown in judged]}
     if judged:
         verdict = verdict_of([verdict for verdict, _ in judged])
         silent = len(reports) - len(telling)
@@ -58,6 +71,9 @@ def _judge(gate: Gate, reports: Sequence[Mapping[str, Any]]) -> tuple[Verdict, d
     values = [figure for figure in figures if figure is not None]
     missing = len(figures) - len(values)
     low, mean, high = _interval(gate, values, worst, best) if values else (math.nan, math.nan, math.nan)
+    drawn = len(reports) == 1 and reports[0].get("sampled") is not None
+    if drawn and gate.metric in _SHARES and values:
+        low, high = _share_of_the_group(reports[0]["coverage"]["checked"], mean, gate.confidence)
     if missing:
         verdict = Verdict(
             "inconclusive",
@@ -66,7 +82,9 @@ def _judge(gate: Gate, reports: Sequence[Mapping[str, Any]]) -> tuple[Verdict, d
         )
     else:
         over = "this input" if len(values) == 1 else f"{len(values)} inputs"
-        verdict = gate.judge(low, mean, high, over=over, next_step=_next_step(gate, values))
+        over += f", {reports[0]['coverage']['checked']} random elements" if drawn else ""
+        next_step = "Draw more random elements." if drawn else _next_step(gate, values)
+        verdict = gate.judge(low, mean, high, over=over, next_step=next_step)
     demand = f"{gate.metric} {'>=' if gate.better == 'higher' else '<='} {gate.bound:g}"
     numbers = {"value": mean, "low": low, "high": high}
     return verdict, {
@@ -103,6 +121,13 @@ def _interval(gate: Gate, values: Sequence[float], worst: float, best: float) ->
     shares = consistency_interval([(value - worst) / (best - worst) for value in values], both)
     low, mean, high = (worst + share * (best - worst) for share in (shares.low, shares.mean, shares.high))
     return low, mean, high
+
+
+def _share_of_the_group(elements: int, share: float, confidence: float) -> tuple[float, float]:
+    """Return limits, each at `confidence`, on the share of a group: by random elements after the identity."""
+    drawn = elements - 1
+    kept = max(0, round(share * elements) - 1)
+    return clopper_pearson_interval(kept, drawn, 2 * confidence - 1)
 
 
 def _range(gate: Gate, elements: int) -> tuple[float, float]:

@@ -17,10 +17,13 @@ from typing import Any
 from equiserve.checks.checker import Checker
 from equiserve.checks.data_set import aggregate
 from equiserve.checks.events import CheckEvent, Completed, Progress
+from equiserve.checks.gated import gates_over
 from equiserve.checks.job_store import Job, JobStore
 from equiserve.checks.request import CheckRequest
 from equiserve.engine import RequestContext
 from equiserve.errors import EquiServeError, InternalError, InvalidRequest, Overloaded, TooLarge
+from equiserve.symmetry import Verdict
+from equiserve.symmetry.gates import gates_from_json
 
 log = logging.getLogger("equiserve.checks")
 
@@ -169,7 +172,13 @@ def _result(job: Job, reports: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
         return {"statement": "Cancelled before any picture was checked.", "coverage": coverage}
     if job.pictures == 1:
         return {key: value for key, value in good[0].items() if key != "index"}
-    return aggregate(good, failures, job.pictures)
+    result = aggregate(good, failures, job.pictures)
+    gated = gates_over(good, gates_from_json(job.request.get("gate")))
+    missing = job.pictures - len(good)
+    if missing and "verdict" in gated and gated["verdict"]["status"] == "pass":
+        reason = f"{missing} of {job.pictures} pictures have no report. Of the others: {gated['verdict']['reason']}"
+        gated["verdict"] = Verdict("inconclusive", reason, "See `inputs` for the reasons.").to_json()
+    return result | gated
 
 
 def _is_partial(result: Mapping[str, Any]) -> bool:

@@ -80,11 +80,12 @@ class Jobs:
         plan = await self._checker.estimate(first, max_orbit=self._max_elements)
         models = 1 if request.check.compare_with is None else 2
         planned = plan["estimate"]["elements"] * len(request.pictures) * models
-        if planned > self._max_elements:
+        tried = planned + plan["estimate"]["searched"] * len(request.pictures)
+        if tried > self._max_elements:
             seconds = plan["estimate"]["seconds"]
             cost = "" if seconds is None else f" (about {seconds * len(request.pictures):.3g} s of the model's time)"
             raise TooLarge(
-                f"the job has {planned} elements over {len(request.pictures)} pictures{cost}, at most "
+                f"the job has {tried} elements over {len(request.pictures)} pictures{cost}, at most "
                 f"{self._max_elements} are run in one job",
                 code="job_too_large",
                 field="elements",

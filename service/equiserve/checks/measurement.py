@@ -12,6 +12,45 @@ from equiserve.symmetry import Element
 
 
 @dataclass(slots=True)
+class Searched:
+    """What a search tried beside the orbit, s elements so far.
+
+    Attributes:
+        elements: The s elements, in the order in which they were tried.
+        exact: [s] bool, whether the element permutes pixels.
+        changed: [s] bool, whether it changed the picture.
+        scores: [s, K].
+        ended: Why it tried no more; None while it runs, and where the check was stopped.
+    """
+
+    elements: list[Element]
+    exact: np.ndarray
+    changed: np.ndarray
+    scores: np.ndarray
+    ended: Literal["budget", "nothing_left"] | None = None
+
+    def add(self, elements: list[Element], exact: np.ndarray, changed: np.ndarray, scores: np.ndarray) -> None:
+        """Take in the scores [k, K] of further elements [k]."""
+        self.elements += elements
+        self.exact = np.concatenate([self.exact, exact])
+        self.changed = np.concatenate([self.changed, changed])
+        self.scores = np.concatenate([self.scores, scores])
+
+
+@dataclass(slots=True)
+class Ladder:
+    """Some resampled elements through other interpolation kernels.
+
+    Attributes:
+        members: [k] rows of `Findings.judged`.
+        scores: [k, K] by kernel, the check's own among them.
+    """
+
+    members: np.ndarray
+    scores: dict[str, np.ndarray]
+
+
+@dataclass(slots=True)
 class Measurement:
     """Scores of those of the orbit's n elements that were checked, of the controls, and what it all cost.
 
@@ -22,6 +61,8 @@ class Measurement:
         scores: [n, K]; void rows where not answered; None before the first answer.
         controls: What the control batches gave.
         round_trip_elements: What moved the pictures of the round trip.
+        searched: What a search tried; None where none began.
+        ladder: The worst elements through other kernels; None where nothing depended on them.
         stopped: Why elements were left out; None where none was.
         forward_passes: Rows that the model computed for this check, padding and controls included.
         batches: Calls of the model.
@@ -36,6 +77,8 @@ class Measurement:
     scores: np.ndarray | None = None
     controls: Controls = field(default_factory=Controls)
     round_trip_elements: list[Element] = field(default_factory=list)
+    searched: Searched | None = None
+    ladder: Ladder | None = None
     stopped: Literal["deadline", "cancelled"] | None = None
     forward_passes: int = 0
     batches: int = 0

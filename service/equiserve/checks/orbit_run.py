@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -114,14 +115,22 @@ class OrbitRun:
             (scores,) = kept
             self.measured.cached += len(scores)
         else:
-            rows = await self._compute.run(self._round_trip_rows)
-            batch = self.measured.batch
-            parts = [await self._infer_part(rows[start : start + batch]) for start in range(0, len(rows), batch)]
-            scores = np.concatenate(parts)
+            scores = await self.ask(partial(round_trips, self._orbit))
             if self._outputs and self._repeatable:
                 self._outputs.keep_control("round_trip", tuple(elements), scores)
         self.measured.round_trip_elements = elements
         self.measured.controls.round_trip = scores
+
+    async def ask(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the scores [n, K] of n >= 1 other pictures, in batches like those of the orbit.
+
+        Args:
+            pictures: Makes them, uint8 [n, C, H, W], on a thread.
+        """
+        rows = await self._compute.run(self._timed_rows, pictures)
+        batch = self.measured.batch
+        parts = [await self._infer_part(rows[start : start + batch]) for start in range(0, len(rows), batch)]
+        return np.concatenate(parts)
 
     def close(self) -> None:
         """Take back what is under way."""
@@ -150,8 +159,11 @@ class OrbitRun:
         unrelated = unrelated_pictures(self._orbit.picture, background_of(self._classifier.input))
         return np.concatenate([self._identity, self._classifier.rows(unrelated)])
 
-    def _round_trip_rows(self) -> np.ndarray:
-        return self._classifier.rows(round_trips(self._orbit))
+    def _timed_rows(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
+        began = time.perf_counter()
+        rows = self._classifier.rows(pictures())
+        self.measured.transform_s += time.perf_counter() - began
+        return rows
 
     def _prepare(self) -> bool:
         """Transform the next pictures and cut them into batches; returns whether there were any."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from equiserve.artifact import Manifest, Symmetry
-from equiserve.checks.estimate import learned_seconds
+from equiserve.checks.element_search import ElementSearch, element_search
 from equiserve.checks.request import CheckRequest, ReferenceKind
+from equiserve.checks.selection import Draw, Selection, select
 from equiserve.classifier import PictureClassifier
-from equiserve.engine import ServedModel
-from equiserve.errors import InvalidRequest, TooLarge
+from equiserve.errors import InvalidRequest
 from equiserve.pictures import background_of, read_pictures
-from equiserve.symmetry import METRICS, Element, Group, Level, Orbit, element_from_json, group_from_spec
-from equiserve.symmetry.orbit import DEFAULT_CONTINUOUS_GRID
+from equiserve.symmetry import METRICS, Group, Level, Orbit, group_from_spec
+from equiserve.symmetry.gates import Gate, gates_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,9 @@ class CheckPlan:
         declared: The manifest's entry for the group.
         label: The right class, for reference `label`.
         resized_from: (H, W) before the picture was brought to the model's size.
+        draw: How the elements were drawn at random; None where they were not.
+        search: What looks for worse elements after those of the orbit; None = nothing.
+        gates: What the metrics must reach; none = the declared level decides.
     """
 
     orbit: Orbit
@@ -34,6 +37,14 @@ class CheckPlan:
     declared: Symmetry | None
     label: int | None
     resized_from: tuple[int, int] | None
+    draw: Draw | None = None
+    search: ElementSearch | None = None
+    gates: tuple[Gate, ...] = ()
+
+    @property
+    def searched(self) -> int:
+        """Most elements that a search tries beside those of the orbit."""
+        return 0 if self.search is None else max(0, self.search.budget - len(self.orbit))
 
 
 def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixels: int, max_orbit: int) -> CheckPlan:
@@ -51,14 +62,23 @@ def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixe
     )
     height, width = picture.array.shape[1:]
     group, declared = _resolve(manifest, request.group, height, width)
-    orbit = Orbit.of(
-        picture.array,
-        group,
-        elements=_elements(request.elements, group, max_orbit, classifier.model),
-        background=background_of(classifier.input),
-    )
+    search, asked = None, request.elements
+    if request.search:
+        search, asked = element_search(group, asked, request.search_budget, max_orbit), None
+    selection = select(asked, group, max_orbit, classifier.model) if search is None else Selection(search.start())
+    orbit = Orbit.of(picture.array, group, elements=selection.elements, background=background_of(classifier.input))
     holds = declared is not None and _still_holds(declared, manifest, classifier.model.version)
-    return CheckPlan(orbit, declared.level if declared and holds else "none", declared, label, picture.resized_from)
+    level: Level = declared.level if declared and holds else "none"
+    return CheckPlan(
+        orbit,
+        level,
+        declared,
+        label,
+        picture.resized_from,
+        draw=selection.draw,
+        search=search,
+        gates=tuple(gates_from_json(request.gate)),
+    )
 
 
 def _resolve(manifest: Manifest, asked: object, height: int, width: int) -> tuple[Group[Any], Symmetry | None]:
@@ -93,33 +113,6 @@ def _still_holds(declared: Symmetry, manifest: Manifest, version: str) -> bool:
     """Return whether the declaration was made of a file of this version: a changed file voids it."""
     files = manifest.versions[version].files if version in manifest.versions else {}
     return declared.file_digest is None or declared.file_digest in {file.sha256 for file in files.values()}
-
-
-def _elements(asked: object, group: Group[Any], max_orbit: int, model: ServedModel) -> int | list[Element]:
-    if asked is None:
-        size = DEFAULT_CONTINUOUS_GRID if group.order is None else group.order
-    elif isinstance(asked, int) and not isinstance(asked, bool) and asked >= 1:
-        size = asked if group.order is None else min(asked, group.order)
-    elif isinstance(asked, Sequence) and not isinstance(asked, str | bytes) and asked:
-        size = len(asked)
-    else:
-        raise InvalidRequest(
-            f"elements: got {asked!r}, expected a whole number >= 1 or a list of elements", field="elements"
-        )
-    if size > max_orbit:
-        what = f"{group.name} has {size} elements and" if asked is None else f"{size} elements were asked for,"
-        seconds = learned_seconds(model, size, -(-size // model.max_batch))
-        cost = "" if seconds is None else f" (about {seconds:.3g} s of the model's time)"
-        raise TooLarge(
-            f"elements: {what}{cost} at most {max_orbit} are checked in one request; set elements to {max_orbit} or "
-            "less, or submit a job",
-            code="orbit_too_large",
-            field="elements",
-        )
-    if isinstance(asked, Sequence):
-        return [element_from_json(value, f"elements[{index}]") for index, value in enumerate(asked)]
-    # An explicit number: the orbit of a continuous group defaults to it too.
-    return size
 
 
 def _label(classifier: PictureClassifier, request: CheckRequest) -> int | None:

@@ -10,7 +10,9 @@ import numpy as np
 
 from equiserve import __version__
 from equiserve.checks import sections
-from equiserve.checks.findings import Findings, statement
+from equiserve.checks.conclusion import conclude, statement
+from equiserve.checks.findings import Findings
+from equiserve.checks.gated import gates_over
 from equiserve.checks.measurement import Measurement
 from equiserve.checks.planner import CheckPlan
 from equiserve.checks.plots import NeroPlot, draw
@@ -57,7 +59,7 @@ def write_report(
     findings = Findings(classifier, plan, measured, request)
     content |= {
         "statement": statement(findings),
-        "verdict": findings.verdict.to_json(),
+        "verdict": conclude(findings).to_json(),
         "reference": sections.reference(findings),
         "summary": sections.summary(findings),
         "worst": sections.worst(findings),
@@ -67,9 +69,14 @@ def write_report(
         },
         "noise_floor": content["noise_floor"] | {"value": findings.noise_floor},
         "controls": sections.controls(findings),
+        "spectrum": sections.spectrum(findings),
+        "search": sections.search(findings),
         "symmetrized_prediction": sections.symmetrized(findings),
+        "error_split": sections.split_error(findings),
         "elements": sections.elements(findings),
     }
+    if plan.gates:
+        content |= gates_over([content], plan.gates)
     return CheckReport(content)
 
 
@@ -88,13 +95,18 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
         "level": plan.level,
         "declared": declared and declared.model_dump(mode="json", exclude_none=True),
         "coverage": {"checked": len(members), "planned": len(orbit), "exact": int(orbit.exact[members].sum())},
+        "sampled": plan.draw and plan.draw.to_json(),
         "reference": None,
         "summary": None,
         "worst": None,
         "bitwise_identical": {"identical": 0, "of": 0},
         "noise_floor": {"value": None, "batch_invariance": model.calibration.batch_invariance},
         "controls": None,
+        "spectrum": None,
+        "search": None,
+        "gates": [],
         "symmetrized_prediction": None,
+        "error_split": None,
         "elements": None,
         "resized_from": list(plan.resized_from) if plan.resized_from else None,
         "cost": {

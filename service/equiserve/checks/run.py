@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from equiserve.checks.estimate import batch_of, estimate_check
 from equiserve.checks.events import CheckEvent, Completed, Judged, Progress, Started
+from equiserve.checks.findings import Findings
+from equiserve.checks.follow_up import follow_up
 from equiserve.checks.orbit_run import OrbitRun
 from equiserve.checks.output_cache import OutputCache
 from equiserve.checks.planner import plan_check
@@ -90,7 +92,7 @@ async def stream_check(
     batch = batch_of(classifier, plan.orbit, max_pixels)
     run = OrbitRun(classifier, plan, compute, batch, cache or OutputCache(0))
     measured = run.measured
-    yield Started(context.request_id, classifier, plan, estimate_check(classifier, plan.orbit, batch))
+    yield Started(context.request_id, classifier, plan, estimate_check(classifier, plan.orbit, batch, plan.searched))
     stop_at = _stop_at(context.deadline)
     try:
         members = await _by(stop_at, run.recall())
@@ -106,6 +108,8 @@ async def stream_check(
                 yield Progress(classifier, plan, measured, fresh, int(measured.answered.sum()))
         else:
             measured.stopped = "cancelled"
+        if measured.stopped is None:
+            await _by(stop_at, follow_up(Findings(classifier, plan, measured, request), run, compute, cancelled))
     except TimeoutError:
         measured.stopped = "deadline"
     finally:

@@ -8,7 +8,10 @@ import numpy as np
 
 from equiserve.checks.controls import UNRELATED
 from equiserve.checks.findings import Findings
-from equiserve.symmetry import measure
+from equiserve.checks.kernel_control import kernel_findings
+from equiserve.checks.spectrum import spectrum_of
+from equiserve.symmetry import decisions_of, measure
+from equiserve.symmetry.consensus import error_split
 
 _SYMMETRIZED_CLASSES = 5
 
@@ -68,6 +71,7 @@ def controls(findings: Findings) -> dict[str, Any]:
         "did_it_act": {"changed": int(changed.sum()), "of": len(changed) - 1},
         "round_trip": None,
     }
+    report["kernel_ladder"] = _kernel_ladder(findings)
     if controls.round_trip is not None:
         scores = np.concatenate([findings.scores[:1], controls.round_trip])
         decisions = np.argmax(scores, axis=1)
@@ -78,6 +82,82 @@ def controls(findings: Findings) -> dict[str, Any]:
             "agrees": float(np.mean(decisions[1:] == decisions[0])),
         }
     return report
+
+
+def _kernel_ladder(findings: Findings) -> dict[str, Any] | None:
+    """Return the figures that the verdict turns on, with the worst elements through each kernel; None where not run."""
+    ladder = findings.measured.ladder
+    if ladder is None:
+        return None
+    return {
+        "elements": [findings.judged.elements[index].to_json() for index in ladder.members],
+        "figures": [
+            {
+                "metric": one.metric,
+                "threshold": one.threshold,
+                "values": one.finding.values,
+                "moved": one.finding.moved,
+                "limited": one.finding.limited,
+            }
+            for one in kernel_findings(findings)
+        ],
+    }
+
+
+def spectrum(findings: Findings) -> dict[str, Any] | None:
+    """Return which subgroup of C_n holds exactly; None where the elements are no whole C_n."""
+    found = spectrum_of(findings)
+    if found is None:
+        return None
+    tolerance = findings.thresholds.exact_error**2
+    return {
+        "statement": found.statement(tolerance),
+        "exact_subgroup": found.exact_subgroup(tolerance),
+        "elements": found.elements,
+        "shares": found.shares.tolist(),
+    }
+
+
+def search(findings: Findings) -> dict[str, Any] | None:
+    """Return what a search tried and the worst that it knows; None where none ran."""
+    plan, searched = findings.plan, findings.searched
+    if plan.search is None or searched is None:
+        return None
+    more, label = searched.measured, findings.reference.label
+    answers = decisions_of(more.scores)
+    given = np.full(len(answers), np.nan) if label is None else searched.probabilities[:, label]
+    rows = {
+        "element": [element.to_json() for element in more.elements],
+        "exact": more.exact.tolist(),
+        "label": [None if answer < 0 else findings.class_names[answer] for answer in answers],
+        "probability": [_number(value) for value in np.where(searched.finite, given, np.nan)],
+        "margin": searched.margins.tolist(),
+        "agrees": [bool(answer == label) for answer in answers],
+    }
+    lowest = int(searched.margins.argmin()) if len(answers) else 0
+    found = worst(findings)
+    if len(answers) and (found is None or searched.margins[lowest] < found["margin"]):
+        element = more.elements[lowest]
+        found = {key: rows[key][lowest] for key in ("element", "label", "probability", "margin")}
+        found["description"] = findings.group.describe(element)
+    return {
+        "budget": plan.search.budget,
+        "uniform": findings.checked,
+        "searched": len(answers),
+        "ended": more.ended,
+        "worst": found and {key: value for key, value in found.items() if key != "index"},
+        "elements": rows,
+    }
+
+
+def split_error(findings: Findings) -> dict[str, float] | None:
+    """Return the Brier score over the orbit, split by what the group average cures; None without the right class."""
+    given, label = findings.outputs.probabilities, findings.plan.label
+    if given is None or label is None or not findings.finite.all():
+        return None
+    truth = np.zeros(given.shape[1])
+    truth[label] = 1.0
+    return error_split(given, truth).to_json()
 
 
 def symmetrized(findings: Findings) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
 
 class CheckOptions(TypedDict, total=False):
@@ -17,6 +17,9 @@ class CheckOptions(TypedDict, total=False):
         outputs: Whether the report carries the raw output for each element.
         compare_with: Another model, `name` or `name:version`, to run on the same elements.
         runtime: `onnx` or `torchscript`; the model's first by default.
+        search: Whether to look for the worst element.
+        search_budget: Elements that a search may try, 60 by default.
+        gate: What metrics must reach, e.g. `orbit_consistency=0.95`; then it decides the verdict.
     """
 
     reference: Literal["consensus", "identity", "label"] | None
@@ -25,3 +28,6 @@ class CheckOptions(TypedDict, total=False):
     outputs: bool | None
     compare_with: str | None
     runtime: str | None
+    search: bool | None
+    search_budget: int | None
+    gate: str | Sequence[str] | Mapping[str, Any] | None

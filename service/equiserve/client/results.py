@@ -114,13 +114,18 @@ class CheckResult(TypedDict):
     level: str
     declared: dict[str, Any] | None
     coverage: Coverage
+    sampled: dict[Literal["random", "seed"], int] | None
     reference: dict[str, Any] | None
     summary: dict[Literal["exact", "resampled", "all"], dict[str, float | None] | None] | None
     worst: dict[str, Any] | None
     bitwise_identical: dict[Literal["identical", "of"], int]
     noise_floor: dict[str, Any]
     controls: dict[str, Any] | None
+    spectrum: dict[str, Any] | None
+    search: dict[str, Any] | None
+    gates: list[dict[str, Any]]
     symmetrized_prediction: dict[str, Any] | None
+    error_split: dict[Literal["total", "incurable", "curable"], float] | None
     elements: ElementColumns | None
     resized_from: list[int] | None
     cost: dict[str, float]

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from equiserve.checks import CheckRequest
+from equiserve.checks.request import DEFAULT_BUDGET
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.event_stream import EventStream
@@ -31,8 +32,9 @@ CHECK_OPTIONS: dict[str, Any] = {
         "the first symmetry that the model declares by default",
     },
     "elements": {
-        "oneOf": [{"type": "integer", "minimum": 1}, {"type": "array"}],
-        "description": "how many elements, spread over the group, or which ones; all of a finite group by default",
+        "oneOf": [{"type": "integer", "minimum": 1}, {"type": "array"}, {"type": "object"}],
+        "description": 'how many elements, spread over the group, which ones, or `{"random": n, "seed": s}`; all of a '
+        "finite group by default",
     },
     "reference": {"type": "string", "enum": list(get_args(Reference)), "default": "consensus"},
     "label": {
@@ -45,6 +47,18 @@ CHECK_OPTIONS: dict[str, Any] = {
     "compare_with": {
         "type": "string",
         "description": "another model, `name` or `name:version`, to run on the same elements",
+    },
+    "search": {"type": "boolean", "default": False, "description": "look for the worst element"},
+    "search_budget": {
+        "type": "integer",
+        "minimum": 5,
+        "default": 60,
+        "description": "elements that a search may try, the uniform ones that it starts from included",
+    },
+    "gate": {
+        "oneOf": [{"type": "string"}, {"type": "array"}, {"type": "object"}],
+        "description": "what metrics must reach, `orbit_consistency=0.95` or "
+        '`{"orbit_consistency": {"min": 0.95, "confidence": 0.99}}`; then it decides the verdict',
     },
 }
 _ASIDE: dict[str, Any] = {
@@ -120,12 +134,15 @@ def check_request(options: Options, model: str, version: str, picture: bytes | n
         version,
         runtime=options.text("runtime"),
         group=options.any_of("group", str, dict),
-        elements=options.any_of("elements", int, list),
+        elements=options.any_of("elements", int, list, dict),
         reference=_reference(options),
         label=options.any_of("label", int, str),
         metrics=options.names("metrics"),
         outputs=options.flag("outputs"),
         compare_with=options.text("compare_with"),
+        search=options.flag("search"),
+        search_budget=options.whole("search_budget", DEFAULT_BUDGET),
+        gate=options.any_of("gate", str, list, dict),
     )
 
 

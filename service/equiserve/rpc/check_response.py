@@ -18,20 +18,30 @@ def check_response(report: Mapping[str, Any]) -> equivariance_pb2.CheckResponse:
     """Return the message of a report in its JSON form; takes milliseconds for a large orbit."""
     content = _present(report)
     columns, comparison = content.pop("elements", None), content.pop("comparison", None)
+    searched = content.get("search", {}).pop("elements", None)
     _enumerate(content)
     if "reference" in content:
         content["reference"]["kind"] = f"REFERENCE_{content['reference']['kind'].upper()}"
-    if "worst" in content:
-        content["worst"]["element"] = _element(content["worst"]["element"])
-    if "round_trip" in content.get("controls", {}):
-        round_trip = content["controls"]["round_trip"]
-        round_trip["elements"] = [_element(element) for element in round_trip["elements"]]
+    for worst in (content.get("worst"), content.get("search", {}).get("worst")):
+        if worst:
+            worst["element"] = _element(worst["element"])
+    for control in ("round_trip", "kernel_ladder"):
+        if control in content.get("controls", {}):
+            shown = content["controls"][control]
+            shown["elements"] = [_element(element) for element in shown["elements"]]
+    if "sampled" in content:
+        content["sampled"] = {"count": content["sampled"]["random"], "seed": content["sampled"]["seed"]}
+    content["gates"] = [
+        _present(gate) | {"status": f"VERDICT_STATUS_{gate['status'].upper()}"} for gate in content.get("gates", ())
+    ]
     if "resized_from" in content:
         height, width = content["resized_from"]
         content["resized_from"] = {"height": height, "width": width}
     response = ParseDict(content, equivariance_pb2.CheckResponse(), ignore_unknown_fields=True)
     if columns is not None:
         _fill(response.elements, columns)
+    if searched is not None:
+        _fill(response.search.elements, searched)
     if comparison is not None:
         _compare(response.comparison, comparison)
     return response

@@ -12,7 +12,7 @@ import numpy as np
 from google.protobuf.json_format import MessageToDict, ParseDict
 
 from equiserve.checks import CheckEvent, CheckReport, CheckRequest, Completed
-from equiserve.checks.request import ReferenceKind
+from equiserve.checks.request import DEFAULT_BUDGET, ReferenceKind
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest
@@ -118,10 +118,15 @@ def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np
         metrics=list(message.metrics) or None,
         outputs=message.include_outputs,
         compare_with=message.compare_with or None,
+        search=message.search,
+        search_budget=message.search_budget or DEFAULT_BUDGET,
+        gate=MessageToDict(message.gate) if message.HasField("gate") else None,
     )
     selection, label = message.WhichOneof("selection"), message.WhichOneof("label")
     if selection == "count":
         request.elements = message.count
+    elif selection == "random":
+        request.elements = {"random": message.random.count, "seed": message.random.seed}
     elif selection == "elements":
         request.elements = [_element(element, index) for index, element in enumerate(message.elements.elements)]
     if label is not None:

@@ -46,7 +46,7 @@ SYMMETRY_LEVEL_APPROXIMATE: SymmetryLevel
 SYMMETRY_LEVEL_EXACT: SymmetryLevel
 
 class CheckRequest(_message.Message):
-    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg", "compare_with")
+    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "random", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg", "compare_with", "search", "search_budget", "gate")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class CheckRequest(_message.Message):
     GROUP_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     LABEL_INDEX_FIELD_NUMBER: _ClassVar[int]
     LABEL_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +62,9 @@ class CheckRequest(_message.Message):
     INCLUDE_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_SVG_FIELD_NUMBER: _ClassVar[int]
     COMPARE_WITH_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_BUDGET_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     runtime: str
@@ -68,6 +72,7 @@ class CheckRequest(_message.Message):
     group: Group
     count: int
     elements: ElementList
+    random: RandomElements
     reference: Reference
     label_index: int
     label_name: str
@@ -75,7 +80,18 @@ class CheckRequest(_message.Message):
     include_outputs: bool
     include_svg: bool
     compare_with: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ..., compare_with: _Optional[str] = ...) -> None: ...
+    search: bool
+    search_budget: int
+    gate: _struct_pb2.Struct
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., random: _Optional[_Union[RandomElements, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ..., compare_with: _Optional[str] = ..., search: bool = ..., search_budget: _Optional[int] = ..., gate: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class RandomElements(_message.Message):
+    __slots__ = ("count", "seed")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    seed: int
+    def __init__(self, count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("name", "parameters")
@@ -116,7 +132,7 @@ class Rotation(_message.Message):
     def __init__(self, angle_deg: _Optional[float] = ..., reflected: bool = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg", "comparison")
+    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg", "comparison", "sampled", "spectrum", "search", "gates", "error_split")
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -141,6 +157,11 @@ class CheckResponse(_message.Message):
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SVG_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    SAMPLED_FIELD_NUMBER: _ClassVar[int]
+    SPECTRUM_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    GATES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_SPLIT_FIELD_NUMBER: _ClassVar[int]
     statement: str
     verdict: Verdict
     id: str
@@ -165,7 +186,72 @@ class CheckResponse(_message.Message):
     provenance: Provenance
     svg: str
     comparison: Comparison
-    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ...) -> None: ...
+    sampled: RandomElements
+    spectrum: OrbitSpectrum
+    search: WorstSearch
+    gates: _containers.RepeatedCompositeFieldContainer[GateResult]
+    error_split: ErrorSplit
+    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., sampled: _Optional[_Union[RandomElements, _Mapping]] = ..., spectrum: _Optional[_Union[OrbitSpectrum, _Mapping]] = ..., search: _Optional[_Union[WorstSearch, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[GateResult, _Mapping]]] = ..., error_split: _Optional[_Union[ErrorSplit, _Mapping]] = ...) -> None: ...
+
+class OrbitSpectrum(_message.Message):
+    __slots__ = ("statement", "exact_subgroup", "elements", "shares")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    EXACT_SUBGROUP_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    statement: str
+    exact_subgroup: int
+    elements: int
+    shares: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, statement: _Optional[str] = ..., exact_subgroup: _Optional[int] = ..., elements: _Optional[int] = ..., shares: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class WorstSearch(_message.Message):
+    __slots__ = ("budget", "uniform", "searched", "ended", "worst", "elements")
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    UNIFORM_FIELD_NUMBER: _ClassVar[int]
+    SEARCHED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    budget: int
+    uniform: int
+    searched: int
+    ended: str
+    worst: WorstElement
+    elements: OrbitColumns
+    def __init__(self, budget: _Optional[int] = ..., uniform: _Optional[int] = ..., searched: _Optional[int] = ..., ended: _Optional[str] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ...) -> None: ...
+
+class GateResult(_message.Message):
+    __slots__ = ("gate", "inputs", "value", "low", "high", "confidence", "status", "reason", "next_step")
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STEP_FIELD_NUMBER: _ClassVar[int]
+    gate: str
+    inputs: int
+    value: float
+    low: float
+    high: float
+    confidence: float
+    status: VerdictStatus
+    reason: str
+    next_step: str
+    def __init__(self, gate: _Optional[str] = ..., inputs: _Optional[int] = ..., value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., confidence: _Optional[float] = ..., status: _Optional[_Union[VerdictStatus, str]] = ..., reason: _Optional[str] = ..., next_step: _Optional[str] = ...) -> None: ...
+
+class ErrorSplit(_message.Message):
+    __slots__ = ("total", "incurable", "curable")
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    INCURABLE_FIELD_NUMBER: _ClassVar[int]
+    CURABLE_FIELD_NUMBER: _ClassVar[int]
+    total: float
+    incurable: float
+    curable: float
+    def __init__(self, total: _Optional[float] = ..., incurable: _Optional[float] = ..., curable: _Optional[float] = ...) -> None: ...
 
 class Comparison(_message.Message):
     __slots__ = ("statement", "model", "version", "runtime", "file_digest", "verdict", "level", "coverage", "summary", "elements", "cost", "paired", "difference")
@@ -266,20 +352,22 @@ class CheckStarted(_message.Message):
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., estimate: _Optional[_Union[CheckEstimate, _Mapping]] = ...) -> None: ...
 
 class CheckEstimate(_message.Message):
-    __slots__ = ("elements", "exact", "batch_size", "batches", "forward_passes", "seconds")
+    __slots__ = ("elements", "exact", "batch_size", "batches", "forward_passes", "seconds", "searched")
     ELEMENTS_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     BATCHES_FIELD_NUMBER: _ClassVar[int]
     FORWARD_PASSES_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SEARCHED_FIELD_NUMBER: _ClassVar[int]
     elements: int
     exact: int
     batch_size: int
     batches: int
     forward_passes: int
     seconds: float
-    def __init__(self, elements: _Optional[int] = ..., exact: _Optional[int] = ..., batch_size: _Optional[int] = ..., batches: _Optional[int] = ..., forward_passes: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+    searched: int
+    def __init__(self, elements: _Optional[int] = ..., exact: _Optional[int] = ..., batch_size: _Optional[int] = ..., batches: _Optional[int] = ..., forward_passes: _Optional[int] = ..., seconds: _Optional[float] = ..., searched: _Optional[int] = ...) -> None: ...
 
 class CheckProgress(_message.Message):
     __slots__ = ("model", "done", "planned", "reference", "indices", "elements")
@@ -481,7 +569,7 @@ class NoiseFloor(_message.Message):
     def __init__(self, value: _Optional[float] = ..., batch_invariance: _Optional[str] = ...) -> None: ...
 
 class Controls(_message.Message):
-    __slots__ = ("repeat", "unrelated", "did_it_act", "round_trip")
+    __slots__ = ("repeat", "unrelated", "did_it_act", "round_trip", "kernel_ladder")
     class UnrelatedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -493,11 +581,42 @@ class Controls(_message.Message):
     UNRELATED_FIELD_NUMBER: _ClassVar[int]
     DID_IT_ACT_FIELD_NUMBER: _ClassVar[int]
     ROUND_TRIP_FIELD_NUMBER: _ClassVar[int]
+    KERNEL_LADDER_FIELD_NUMBER: _ClassVar[int]
     repeat: RepeatControl
     unrelated: _containers.ScalarMap[str, float]
     did_it_act: DidItActControl
     round_trip: RoundTripControl
-    def __init__(self, repeat: _Optional[_Union[RepeatControl, _Mapping]] = ..., unrelated: _Optional[_Mapping[str, float]] = ..., did_it_act: _Optional[_Union[DidItActControl, _Mapping]] = ..., round_trip: _Optional[_Union[RoundTripControl, _Mapping]] = ...) -> None: ...
+    kernel_ladder: KernelLadderControl
+    def __init__(self, repeat: _Optional[_Union[RepeatControl, _Mapping]] = ..., unrelated: _Optional[_Mapping[str, float]] = ..., did_it_act: _Optional[_Union[DidItActControl, _Mapping]] = ..., round_trip: _Optional[_Union[RoundTripControl, _Mapping]] = ..., kernel_ladder: _Optional[_Union[KernelLadderControl, _Mapping]] = ...) -> None: ...
+
+class KernelLadderControl(_message.Message):
+    __slots__ = ("elements", "figures")
+    ELEMENTS_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    elements: _containers.RepeatedCompositeFieldContainer[Element]
+    figures: _containers.RepeatedCompositeFieldContainer[KernelFigure]
+    def __init__(self, elements: _Optional[_Iterable[_Union[Element, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[KernelFigure, _Mapping]]] = ...) -> None: ...
+
+class KernelFigure(_message.Message):
+    __slots__ = ("metric", "threshold", "values", "moved", "limited")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    threshold: float
+    values: _containers.ScalarMap[str, float]
+    moved: float
+    limited: bool
+    def __init__(self, metric: _Optional[str] = ..., threshold: _Optional[float] = ..., values: _Optional[_Mapping[str, float]] = ..., moved: _Optional[float] = ..., limited: bool = ...) -> None: ...
 
 class RepeatControl(_message.Message):
     __slots__ = ("same_batch", "other_batches", "identical", "repeats")
