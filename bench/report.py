@@ -115,15 +115,31 @@ def table(lines: Sequence[Line], process: Sequence[Figure], about: Mapping[str, 
     ]
     text = [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
     text += ["", *(f"- {figure.name}: {figure.text()}" for figure in process)]
-    text += [
+    text += _conditions(about)
+    return "\n".join(text)
+
+
+def _conditions(about: Mapping[str, object]) -> list[str]:
+    """Return what the figures depend on, as the last lines of a table."""
+    lines = [
         "",
         f"{about['cpu']}, {about['cores']} cores; Python {about['python']}; "
         f"onnxruntime {about['onnxruntime']}; threads {about['threads']}; "
         f"a fixed loop of interpreted Python took {about['interpreter_loop_ms']} ms before and after.",
     ]
-    if not about["valid"]:
-        text += ["", "**FIGURES NOT VALID: other programs used the machine.**"]
-    return "\n".join(text)
+    return lines if about["valid"] else [*lines, "", "**FIGURES NOT VALID: other programs used the machine.**"]
+
+
+def write_figures(folder: Path, name: str, figures: Sequence[Figure], about: Mapping[str, object]) -> int:
+    """Print figures as a table, write it as `<name>.md` and `<name>.json`; returns 1 where a bar is missed."""
+    rows = [f"| {figure.name} | {figure.text()} |" for figure in figures]
+    text = "\n".join(["| figure | measured |", "| --- | --- |", *rows, *_conditions(about)])
+    print(text)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(text + "\n", "utf-8")
+    content = {"about": about, "figures": [asdict(figure) for figure in figures]}
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    return int(any(figure.missed for figure in figures))
 
 
 def write_report(folder: Path, lines: Sequence[Line], process: Sequence[Figure], about: Mapping[str, object]) -> int:

@@ -24,6 +24,7 @@ from equiserve.engine import Admission, CalibrationCache, ComputePool, Scheduler
 from equiserve.engine.threads import cpu_budget
 from equiserve.errors import Unavailable
 from equiserve.observe.logs import configure_logs
+from equiserve.observe.loop_lag import LoopLag
 from equiserve.observe.metrics import metrics_renderer
 from equiserve.repository import Repository
 from equiserve.rest.app import build_app
@@ -92,7 +93,8 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     stop = _stop_event()
     began = time.perf_counter()
     plane, scheduler = build_plane(settings)
-    render = metrics_renderer(plane.repository.models, scheduler, plane.admission, plane.checker.statistics)
+    loop_lag = LoopLag()
+    render = metrics_renderer(plane.repository.models, scheduler, plane.admission, plane.checker.statistics, loop_lag)
 
     listener = _listen(settings.host, settings.http_port)
     config = uvicorn.Config(
@@ -160,6 +162,7 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         if rpc is not None:
             await rpc.stop(settings.grace_s)
         await rest_task
+        loop_lag.stop()
         await plane.close()
         plane.repository.close()
         plane.compute.stop()

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 Fill = Literal["zero", "edge", "reflect"]
 FACTOR = 4
 
-# Bounds the temporary arrays of one gather, in samples.
-_GATHER_SAMPLES = 2_000_000
+# Samples that are located and read in one go: their temporary arrays stay in the core's cache.
+_GATHER_SAMPLES = 1 << 15
 
 
 def upsample(pictures: NDArray[Any]) -> NDArray[Any]:
@@ -70,15 +70,22 @@ def resample(upsampled: NDArray[Any], pullbacks: NDArray[np.float64], fill: Fill
     height, width = upsampled.shape[-2] // FACTOR, upsampled.shape[-1] // FACTOR
     planes = upsampled.reshape(-1, upsampled.shape[-2] * upsampled.shape[-1])
     moved = np.empty((len(pullbacks), len(planes), height * width), upsampled.dtype)
-    step = max(1, _GATHER_SAMPLES // (len(planes) * height * width))
+    step = max(1, _GATHER_SAMPLES // (height * width))
     for start in range(0, len(pullbacks), step):
-        corners, weights = _bilinear_table(pullbacks[start : start + step], height, width, fill)
-        weights = weights.astype(upsampled.dtype)
+        part = slice(start, start + step)
+        source = source_places(pullbacks[part], height, width)
+        rows, row_part = _locate(source[:, 0], height, fill, upsampled.dtype)
+        columns, column_part = _locate(source[:, 1], width, fill, upsampled.dtype)
+        corner = rows * (FACTOR * width) + columns
+        below = corner + FACTOR * width
         for plane, values in enumerate(planes):
-            part = weights[0] * values[corners[0]]
-            for corner, weight in zip(corners[1:], weights[1:], strict=True):
-                part += weight * values[corner]
-            moved[start : start + step, plane] = part
+            upper = _between(values, corner, column_part)
+            lower = _between(values, below, column_part)
+            lower -= upper
+            lower *= row_part
+            np.add(upper, lower, out=moved[part, plane])
+        if fill == "zero":
+            moved[part] *= _inside(source[:, 0], height)[:, None] & _inside(source[:, 1], width)[:, None]
     return moved.reshape(len(pullbacks), *leading, height, width)
 
 
@@ -117,7 +124,9 @@ def source_places(pullbacks: NDArray[np.float64], height: int, width: int) -> ND
     """Return where the content of each output pixel comes from, [n, 2, H W] rows and columns in pixels."""
     y, x = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
     grid = np.stack([np.repeat(y, width), np.tile(x, height)])
-    return np.asarray(pullbacks @ grid + np.array([[(height - 1) / 2], [(width - 1) / 2]]))
+    places = pullbacks @ grid
+    places += np.array([[(height - 1) / 2], [(width - 1) / 2]])
+    return np.asarray(places)
 
 
 def visible_pixels(pullbacks: NDArray[np.float64], height: int, width: int) -> NDArray[np.bool_]:
@@ -152,36 +161,30 @@ def _upsampling_matrix(size: int) -> NDArray[np.float64]:
     return matrix
 
 
-def _bilinear_table(
-    pullbacks: NDArray[np.float64], height: int, width: int, fill: Fill
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return flat indices into the fine grid and weights, both [4, n, H W]."""
-    source = source_places(pullbacks, height, width)
-    rows, row_part, row_inside = _locate(source[:, 0], height, fill)
-    columns, column_part, column_inside = _locate(source[:, 1], width, fill)
-    visible = row_inside & column_inside
-    corner = rows * (FACTOR * width) + columns
-    corners = np.stack([corner, corner + 1, corner + FACTOR * width, corner + FACTOR * width + 1])
-    weights = np.stack(
-        [
-            (1 - row_part) * (1 - column_part),
-            (1 - row_part) * column_part,
-            row_part * (1 - column_part),
-            row_part * column_part,
-        ]
-    )
-    return corners, weights * visible
+def _between(values: NDArray[Any], before: NDArray[np.intp], part: NDArray[Any]) -> NDArray[Any]:
+    """Return the values [k] read at indices [n, p] and, by a part [n, p] of the way, towards the ones after them."""
+    first = values.take(before)
+    after = values[1:].take(before)
+    after -= first
+    after *= part
+    after += first
+    return after
 
 
 def _locate(
-    position: NDArray[np.float64], size: int, fill: Fill
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the fine sample before each position (in pixels), the part of the way to the next, and visibility."""
-    inside = np.ones(position.shape, np.bool_)
+    position: NDArray[np.float64], size: int, fill: Fill, dtype: np.dtype[Any]
+) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Return the fine sample before each position (in pixels), and the part of the way to the next in ``dtype``."""
     if fill == "reflect" and size > 1:
         position = mirrored(position, size)
-    elif fill == "zero":
-        inside = (position >= -0.5) & (position <= size - 0.5)
-    fine = np.clip((position + 0.5) * FACTOR - 0.5, 0, FACTOR * size - 1)
-    before = np.minimum(fine.astype(np.int64), FACTOR * size - 2)
-    return before, fine - before, inside
+    fine = position * FACTOR
+    fine += FACTOR / 2 - 0.5
+    np.clip(fine, 0, FACTOR * size - 1, out=fine)
+    before = np.minimum(fine.astype(np.intp), FACTOR * size - 2)
+    fine -= before
+    return before, fine.astype(dtype)
+
+
+def _inside(position: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """Return whether each position (in pixels) lies on the picture, the border pixels' outer halves included."""
+    return np.asarray((position >= -0.5) & (position <= size - 0.5))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -16,6 +17,7 @@ from equiserve import __version__
 from equiserve.checks.statistics import CheckStatistics
 from equiserve.engine import Admission, Scheduler, ServedModel
 from equiserve.engine.statistics import REASONS
+from equiserve.observe.loop_lag import EDGES_S, LoopLag
 
 _LABELS = ("model", "version")
 # Triton knows one runtime a version. Its names carry the sum over all that were asked for, ours carry each.
@@ -176,6 +178,25 @@ class CheckCollector(Collector):
         )
 
 
+class LoopLagCollector(Collector):
+    """Reads how late the event loop was at scrape time.
+
+    Args:
+        lag: The heartbeat.
+    """
+
+    def __init__(self, lag: LoopLag) -> None:
+        self._lag = lag
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the one metric family."""
+        edges = [*map(str, EDGES_S), "+Inf"]
+        buckets = list(zip(edges, accumulate(self._lag.counts), strict=True))
+        family = HistogramMetricFamily("equiserve_event_loop_lag_seconds", "How late the event loop ran what was due")
+        family.add_metric([], buckets, sum_value=self._lag.total_s)
+        yield family
+
+
 def _without_total(family: CounterMetricFamily) -> Metric:
     """Return the family with its samples named exactly as Triton names them: without the suffix `_total`."""
     family.samples = [sample._replace(name=family.name) for sample in family.samples]
@@ -187,12 +208,15 @@ def metrics_renderer(
     scheduler: Scheduler,
     admission: Admission,
     checks: CheckStatistics | None = None,
+    loop_lag: LoopLag | None = None,
 ) -> Callable[[], bytes]:
     """Return a function that renders the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(models, scheduler, admission))
     if checks is not None:
         registry.register(CheckCollector(checks))
+    if loop_lag is not None:
+        registry.register(LoopLagCollector(loop_lag))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
