@@ -10,6 +10,8 @@ from typing import Any
 from equiserve.checks.comparison import stream_comparison
 from equiserve.checks.estimate import batch_of, estimate_check
 from equiserve.checks.events import CheckEvent, Completed, Started
+from equiserve.checks.named_tensors import TensorCheckRequest, TensorProgress, TensorStarted, stream_tensor_check
+from equiserve.checks.named_tensors.planner import plan_tensor_check
 from equiserve.checks.output_cache import OutputCache
 from equiserve.checks.planner import plan_check
 from equiserve.checks.preview import OrbitPreview, preview
@@ -18,6 +20,11 @@ from equiserve.checks.run import stream_check
 from equiserve.checks.statistics import CheckStatistics, Source
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ComputePool, RequestContext, ServedModel
+
+#: What a check can be asked of: one picture and a classifier, or the named tensors of any model.
+AnyCheckRequest = CheckRequest | TensorCheckRequest
+#: What a check tells on its way, whichever of the two.
+AnyCheckEvent = CheckEvent | TensorStarted | TensorProgress
 
 #: Name, version and runtime of a model (empty and None: the newest, its first) to the model.
 Find = Callable[[str, str, str | None], Awaitable[ServedModel]]
@@ -49,14 +56,15 @@ class Checker:
 
     async def events(
         self,
-        request: CheckRequest,
+        request: AnyCheckRequest,
         context: RequestContext,
         *,
         source: Source = "request",
         max_orbit: int | None = None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> AsyncGenerator[CheckEvent, None]:
-        """Run a check, or the comparison that `compare_with` asks for; see `stream_check` and `stream_comparison`.
+    ) -> AsyncGenerator[AnyCheckEvent, None]:
+        """Run a check, or the comparison that `compare_with` asks for; see `stream_check`, `stream_tensor_check` and
+        `stream_comparison`.
 
         Args:
             request: What to check.
@@ -84,7 +92,18 @@ class Checker:
                         self.statistics.record(event.report.content, source)
                     yield event
 
-        events = stream(await self._find(request.model, request.version, request.runtime), request)
+        model = await self._find(request.model, request.version, request.runtime)
+        if isinstance(request, TensorCheckRequest):
+            told = stream_tensor_check(
+                model, request, context, compute=self.compute, max_orbit=limit, cancelled=cancelled
+            )
+            async with aclosing(told):
+                async for happening in told:
+                    if isinstance(happening, Completed):
+                        self.statistics.record(happening.report.content, source)
+                    yield happening
+            return
+        events = stream(model, request)
         if request.compare_with is not None:
             other = await self._find_other(request)
 
@@ -96,9 +115,12 @@ class Checker:
             async for event in events:
                 yield event
 
-    async def estimate(self, request: CheckRequest, *, max_orbit: int | None = None) -> dict[str, Any]:
+    async def estimate(self, request: AnyCheckRequest, *, max_orbit: int | None = None) -> dict[str, Any]:
         """Return what a check would be, as its first event says it, without running anything; errors as `events`."""
         model, limit = await self._find(request.model, request.version, request.runtime), max_orbit or self.max_orbit
+        if isinstance(request, TensorCheckRequest):
+            plan = await self.compute.run(plan_tensor_check, model, request, max_orbit=limit)
+            return {key: value for key, value in TensorStarted("", model, plan).to_json().items() if key != "id"}
         planned = await self.compute.run(self._planned, model, request, limit)
         content = planned.to_json()
         del content["id"]

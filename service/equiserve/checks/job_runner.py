@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from equiserve.checks.checker import Checker
+from equiserve.checks.checker import AnyCheckEvent, Checker
 from equiserve.checks.data_set import aggregate
-from equiserve.checks.events import CheckEvent, Completed, Progress
+from equiserve.checks.events import Completed, Progress
 from equiserve.checks.gated import gates_over
 from equiserve.checks.job_store import Job, JobStore
 from equiserve.checks.request import CheckRequest
@@ -145,7 +145,7 @@ class JobRunner:
                 return {"index": index, "error": error.body()}
 
     async def _follow(
-        self, job: Job, index: int, events: AsyncIterator[CheckEvent], before: int, saved: float
+        self, job: Job, index: int, events: AsyncIterator[AnyCheckEvent], before: int, saved: float
     ) -> dict[str, Any]:
         counts: dict[str, int] = {}
         async for event in events:

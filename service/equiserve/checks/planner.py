@@ -13,7 +13,7 @@ from equiserve.checks.selection import Draw, Selection, select
 from equiserve.classifier import PictureClassifier
 from equiserve.errors import InvalidRequest
 from equiserve.pictures import background_of, read_pictures
-from equiserve.symmetry import METRICS, Group, Level, Orbit, group_from_spec
+from equiserve.symmetry import METRICS, Group, Level, Orbit, PictureAction, declared_group, group_from_spec
 from equiserve.symmetry.gates import Gate, gates_from_json
 
 
@@ -67,11 +67,9 @@ def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixe
         search, asked = element_search(group, asked, request.search_budget, max_orbit), None
     selection = select(asked, group, max_orbit, classifier.model) if search is None else Selection(search.start())
     orbit = Orbit.of(picture.array, group, elements=selection.elements, background=background_of(classifier.input))
-    holds = declared is not None and _still_holds(declared, manifest, classifier.model.version)
-    level: Level = declared.level if declared and holds else "none"
     return CheckPlan(
         orbit,
-        level,
+        standing_level(declared, manifest, classifier.model.version),
         declared,
         label,
         picture.resized_from,
@@ -86,9 +84,9 @@ def _resolve(manifest: Manifest, asked: object, height: int, width: int) -> tupl
     declared: list[tuple[Group[Any], Symmetry]] = []
     named: dict[str, Group[Any]] = {}
     for symmetry in manifest.symmetries:
-        spec = manifest.groups[symmetry.group]
         try:
-            group = group_from_spec({"name": spec.name, **spec.parameters}, height=height, width=width)
+            group = declared_group(manifest, symmetry.group, height=height, width=width)
+            PictureAction(group).exact(group.identity, (height, width))
         except InvalidRequest:
             continue  # a group that does not act on pictures
         declared.append((group, symmetry))
@@ -109,10 +107,13 @@ def _resolve(manifest: Manifest, asked: object, height: int, width: int) -> tupl
     return chosen, next((symmetry for group, symmetry in declared if group == chosen), None)
 
 
-def _still_holds(declared: Symmetry, manifest: Manifest, version: str) -> bool:
-    """Return whether the declaration was made of a file of this version: a changed file voids it."""
+def standing_level(declared: Symmetry | None, manifest: Manifest, version: str) -> Level:
+    """Return the level that is declared of a version's file; what was measured on another file is void."""
+    if declared is None:
+        return "none"
     files = manifest.versions[version].files if version in manifest.versions else {}
-    return declared.file_digest is None or declared.file_digest in {file.sha256 for file in files.values()}
+    holds = declared.file_digest is None or declared.file_digest in {file.sha256 for file in files.values()}
+    return declared.level if holds else "none"
 
 
 def _label(classifier: PictureClassifier, request: CheckRequest) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from equiserve import __version__
+from equiserve.artifact import Symmetry
 from equiserve.checks import sections
 from equiserve.checks.conclusion import conclude, statement
 from equiserve.checks.findings import Findings
@@ -18,7 +19,8 @@ from equiserve.checks.planner import CheckPlan
 from equiserve.checks.plots import NeroPlot, draw
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
-from equiserve.symmetry import CropShift, CyclicShift, Group, Verdict
+from equiserve.engine import ServedModel
+from equiserve.symmetry import CropShift, CyclicShift, Group, Level, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,31 @@ def write_report(
     return CheckReport(content)
 
 
-def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement, report_id: str) -> dict[str, Any]:
-    model, orbit = classifier.model, plan.orbit
-    declared, members = plan.declared, measured.members
+def report_head(
+    model: ServedModel,
+    *,
+    report_id: str,
+    group: Group[Any],
+    level: Level,
+    declared: Symmetry | None,
+    coverage: dict[str, int],
+    sampled: dict[str, int] | None,
+    cost: dict[str, Any],
+    provenance: dict[str, str],
+) -> dict[str, Any]:
+    """Return a report with every field that does not depend on what was answered, the others empty.
+
+    Args:
+        model: The model.
+        report_id: Unique for each check.
+        group: The group.
+        level: What the model declares of it.
+        declared: The manifest's entry for it.
+        coverage: `checked`, `planned` and `exact` elements.
+        sampled: How the elements were drawn at random; None where they were not.
+        cost: `forward_passes`, `batches`, `batch_size`, `cached`, `wall_ms`, `transform_ms`.
+        provenance: `kernel`, `boundary`, `dtype`.
+    """
     return {
         "statement": "",
         "verdict": {},
@@ -91,11 +115,11 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
         "version": model.version,
         "runtime": model.runtime.name,
         "file_digest": model.file_digest,
-        "group": group_json(orbit.group),
-        "level": plan.level,
+        "group": group_json(group),
+        "level": level,
         "declared": declared and declared.model_dump(mode="json", exclude_none=True),
-        "coverage": {"checked": len(members), "planned": len(orbit), "exact": int(orbit.exact[members].sum())},
-        "sampled": plan.draw and plan.draw.to_json(),
+        "coverage": coverage,
+        "sampled": sampled,
         "reference": None,
         "summary": None,
         "worst": None,
@@ -108,19 +132,10 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
         "symmetrized_prediction": None,
         "error_split": None,
         "elements": None,
-        "resized_from": list(plan.resized_from) if plan.resized_from else None,
-        "cost": {
-            "forward_passes": measured.forward_passes,
-            "batches": measured.batches,
-            "batch_size": measured.batch,
-            "cached": measured.cached,
-            "wall_ms": round(measured.wall_s * 1e3, 3),
-            "transform_ms": round(measured.transform_s * 1e3, 3),
-        },
-        "provenance": {
-            "kernel": "permutation" if orbit.exact.all() else _kernel(plan),
-            "boundary": _boundary(plan),
-            "dtype": classifier.input.datatype,
+        "resized_from": None,
+        "cost": cost,
+        "provenance": provenance
+        | {
             "software": {
                 "equiserve": __version__,
                 "runtime": model.runtime.version,
@@ -130,6 +145,33 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
             "cpu": model.calibration.cpu,
         },
     }
+
+
+def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement, report_id: str) -> dict[str, Any]:
+    orbit, members = plan.orbit, measured.members
+    head = report_head(
+        classifier.model,
+        report_id=report_id,
+        group=orbit.group,
+        level=plan.level,
+        declared=plan.declared,
+        coverage={"checked": len(members), "planned": len(orbit), "exact": int(orbit.exact[members].sum())},
+        sampled=plan.draw.to_json() if plan.draw else None,
+        cost={
+            "forward_passes": measured.forward_passes,
+            "batches": measured.batches,
+            "batch_size": measured.batch,
+            "cached": measured.cached,
+            "wall_ms": round(measured.wall_s * 1e3, 3),
+            "transform_ms": round(measured.transform_s * 1e3, 3),
+        },
+        provenance={
+            "kernel": "permutation" if orbit.exact.all() else _kernel(plan),
+            "boundary": _boundary(plan),
+            "dtype": classifier.input.datatype,
+        },
+    )
+    return head | {"resized_from": list(plan.resized_from) if plan.resized_from else None}
 
 
 def group_json(group: Group[Any]) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any
 
+from equiserve.checks.deadline import finish_by, time_to_stop
 from equiserve.checks.estimate import batch_of, estimate_check
 from equiserve.checks.events import CheckEvent, Completed, Judged, Progress, Started
 from equiserve.checks.findings import Findings
@@ -20,11 +19,6 @@ from equiserve.checks.report import CheckReport, write_report
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ComputePool, RequestContext, ServedModel
-
-T = TypeVar("T")
-
-# Kept back from the deadline for writing the report: a share of what is left, but no more than this.
-_RESERVE_SHARE, _RESERVE_S = 0.2, 0.25
 
 
 async def run_check(
@@ -41,7 +35,7 @@ async def run_check(
     return await report_of(events)
 
 
-async def report_of(events: AsyncGenerator[CheckEvent, None]) -> CheckReport:
+async def report_of(events: AsyncGenerator[Any, None]) -> CheckReport:
     """Return the report at the end of a check's events."""
     async with aclosing(events):
         async for event in events:
@@ -93,23 +87,23 @@ async def stream_check(
     run = OrbitRun(classifier, plan, compute, batch, cache or OutputCache(0))
     measured = run.measured
     yield Started(context.request_id, classifier, plan, estimate_check(classifier, plan.orbit, batch, plan.searched))
-    stop_at = _stop_at(context.deadline)
+    stop_at = time_to_stop(context.deadline)
     try:
-        members = await _by(stop_at, run.recall())
-        await _by(stop_at, run.controls())
+        members = await finish_by(stop_at, run.recall())
+        await finish_by(stop_at, run.controls())
         if measured.answered[0]:
             yield Progress(classifier, plan, measured, members, len(members))
         while not cancelled():
-            fresh = await _by(stop_at, run.next_batch())
+            fresh = await finish_by(stop_at, run.next_batch())
             if fresh is None:
-                await _by(stop_at, run.round_trip())
+                await finish_by(stop_at, run.round_trip())
                 break
             if measured.answered[0]:
                 yield Progress(classifier, plan, measured, fresh, int(measured.answered.sum()))
         else:
             measured.stopped = "cancelled"
         if measured.stopped is None:
-            await _by(stop_at, follow_up(Findings(classifier, plan, measured, request), run, compute, cancelled))
+            await finish_by(stop_at, follow_up(Findings(classifier, plan, measured, request), run, compute, cancelled))
     except TimeoutError:
         measured.stopped = "deadline"
     finally:
@@ -118,15 +112,3 @@ async def stream_check(
     report = await compute.run(write_report, classifier, plan, measured, request, context.request_id)
     yield Judged(report)
     yield Completed(report)
-
-
-async def _by(stop_at: float | None, step: Awaitable[T]) -> T:
-    async with asyncio.timeout_at(stop_at):
-        return await step
-
-
-def _stop_at(deadline: float) -> float | None:
-    if deadline == math.inf:
-        return None
-    left = deadline - asyncio.get_running_loop().time()
-    return deadline - min(_RESERVE_SHARE * left, _RESERVE_S)

@@ -21,7 +21,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, use_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from equiserve import __version__
-from equiserve.checks import CheckReport, CheckRequest
+from equiserve.checks import AnyCheckRequest, CheckReport
 from equiserve.dataplane import DataPlane, InferRequest, InferResponse
 from equiserve.engine import Admission, ComputePool, RequestContext, Scheduler
 from equiserve.engine.core import Batch, Call
@@ -80,7 +80,7 @@ class TracedDataPlane(DataPlane):
             span.set_attribute("equiserve.model.version", classification.version)
             return classification
 
-    async def check(self, request: CheckRequest, context: RequestContext) -> CheckReport:
+    async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `DataPlane.check`."""
         with self._span("check", request, context) as span:
             report = await super().check(request, context)
@@ -89,7 +89,7 @@ class TracedDataPlane(DataPlane):
 
     @contextmanager
     def _span(
-        self, task: str, request: InferRequest | ClassifyRequest | CheckRequest, context: RequestContext
+        self, task: str, request: InferRequest | ClassifyRequest | AnyCheckRequest, context: RequestContext
     ) -> Iterator[Span]:
         attributes = {
             "equiserve.task": task,

@@ -52,11 +52,18 @@ def decode_request(
         InvalidRequest: The field that is wrong, what came and what was expected.
         Unsupported: Shared memory.
     """
-    message = _parse(body if header_length is None else memoryview(body)[:header_length])
+    message = parse_object(body if header_length is None else memoryview(body)[:header_length])
     parameters = _mapping(message, "parameters", "")
     identity = message.get("id", "")
     if type(identity) is not str:
         raise InvalidRequest(f"id: got {describe(identity)}, expected text", code="invalid_request", field="id")
+    inputs = read_inputs(message, body, header_length)
+    outputs, form = _read_outputs(message, parameters)
+    return InferRequest(model, version, identity, inputs, outputs, parameters), form
+
+
+def read_inputs(message: dict[str, Any], body: Buffer, header_length: int | None) -> dict[str, np.ndarray]:
+    """Return the arrays of a message's `inputs` by name; arguments and errors as those of `decode_request`."""
     may_hold_bools = header_length is not None or _may_hold_bools(body)
     inputs: dict[str, np.ndarray] = {}
     offset = header_length
@@ -73,8 +80,7 @@ def decode_request(
             code="trailing_bytes",
             field="body",
         )
-    outputs, form = _read_outputs(message, parameters)
-    return InferRequest(model, version, identity, inputs, outputs, parameters), form
+    return inputs
 
 
 def decode_raw(body: Buffer, specs: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -114,7 +120,8 @@ def decode_raw(body: Buffer, specs: Sequence[Mapping[str, Any]]) -> dict[str, np
     return {name: from_raw(body, 0, len(body), datatype, shape, "body")}
 
 
-def _parse(text: Buffer | memoryview) -> dict[str, Any]:
+def parse_object(text: Buffer | memoryview) -> dict[str, Any]:
+    """Return a JSON object; raises InvalidRequest where it is none."""
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError as error:

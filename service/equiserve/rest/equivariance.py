@@ -9,16 +9,18 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from equiserve.checks import CheckRequest
+from equiserve.checks import AnyCheckRequest, CheckRequest, TensorCheckRequest
+from equiserve.checks.named_tensors.request import TensorReference
 from equiserve.checks.request import DEFAULT_BUDGET
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.event_stream import EventStream
-from equiserve.rest.openapi import picture_body
+from equiserve.rest.openapi import TENSOR_SCHEMA, picture_body
 from equiserve.rest.options import Options
 from equiserve.rest.replies import context_of, json_reply
 from equiserve.rest.report_formats import MEDIA_TYPES, render
 from equiserve.rest.submission import read_submission
+from equiserve.rest.tensor_submission import read_tensors
 from equiserve.rest.tensors import describe
 
 _PNG = "image/png"
@@ -36,7 +38,12 @@ CHECK_OPTIONS: dict[str, Any] = {
         "description": 'how many elements, spread over the group, which ones, or `{"random": n, "seed": s}`; all of a '
         "finite group by default",
     },
-    "reference": {"type": "string", "enum": list(get_args(Reference)), "default": "consensus"},
+    "reference": {
+        "type": "string",
+        "enum": list(get_args(Reference)),
+        "description": "what each answer is compared with; by default the consensus for a picture, the identity's "
+        "answer for tensors",
+    },
     "label": {
         "oneOf": [{"type": "integer"}, {"type": "string"}],
         "description": "the right class, for reference `label`",
@@ -76,27 +83,29 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
     """Return the routes over a data plane."""
     routes = APIRouter(tags=["equivariance"])
     forms: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES}
-    extra = picture_body({**CHECK_OPTIONS, **_ASIDE}, several=False) | {
-        "responses": {"200": {"description": "The report", "content": forms}}
-    }
+    extra = _body({**CHECK_OPTIONS, **_ASIDE}) | {"responses": {"200": {"description": "The report", "content": forms}}}
 
     @routes.post("/v2/models/{model}/equivariance", openapi_extra=extra)
     @routes.post("/v2/models/{model}/versions/{version}/equivariance", openapi_extra=extra)
     async def check(request: Request, model: str, version: str = "") -> Response:
-        """Run the model on a picture's whole orbit and report how its answers move.
+        """Run the model on the whole orbit of a picture, or of named tensors, and report how its answers move.
+
+        `inputs` in a JSON body, as for `infer`, are the tensors of any model whose manifest says how they transform.
 
         JSON, or what `Accept` asks for: the NERO plot (Zhao et al. 2023) as `image/svg+xml` or `image/png`, the whole
         report as one `text/html` page, a row an element as `text/csv`, and others. `estimate` and `preview` tell what
         would be done, without the model.
         """
-        picture, options = await _submitted(plane, request)
+        submitted, options = await _submitted(plane, request)
         estimate, shown = options.flag("estimate"), options.whole("preview", 0)
-        asked = check_request(options, model, version, picture)
+        asked = _asked(options, model, version, submitted)
         options.require_none_left()
         accepted = request.headers.get("accept", "")
         if estimate:
             return json_reply(await plane.estimate_check(asked))
         if shown:
+            if isinstance(asked, TensorCheckRequest):
+                raise InvalidRequest("preview: it shows pictures, got tensors", code="invalid_option", field="preview")
             preview = await plane.preview_check(asked, shown)
             if _PNG in accepted:
                 return Response(await plane.compute.run(preview.to_png), media_type=_PNG)
@@ -105,7 +114,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         media_type, content = await plane.compute.run(render, report.to_json(), accepted)
         return Response(content, media_type=media_type)
 
-    stream_extra = picture_body(CHECK_OPTIONS, several=False) | {
+    stream_extra = _body(CHECK_OPTIONS) | {
         "responses": {"200": {"description": "Server-sent events", "content": {"text/event-stream": {}}}}
     }
 
@@ -117,8 +126,8 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `started` (the plan and its cost), `progress` (the elements that were answered since the last one), `verdict`,
         `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
         """
-        picture, options = await _submitted(plane, request)
-        asked = check_request(options, model, version, picture)
+        submitted, options = await _submitted(plane, request)
+        asked = _asked(options, model, version, submitted)
         options.require_none_left()
         context = context_of(request)
         return await EventStream.of(plane.check_events(asked, context), context.request_id)
@@ -135,7 +144,7 @@ def check_request(options: Options, model: str, version: str, picture: bytes | n
         runtime=options.text("runtime"),
         group=options.any_of("group", str, dict),
         elements=options.any_of("elements", int, list, dict),
-        reference=_reference(options),
+        reference=cast(Reference, _one_of(options, "reference", get_args(Reference))),
         label=options.any_of("label", int, str),
         metrics=options.names("metrics"),
         outputs=options.flag("outputs"),
@@ -146,8 +155,40 @@ def check_request(options: Options, model: str, version: str, picture: bytes | n
     )
 
 
-async def _submitted(plane: DataPlane, request: Request) -> tuple[bytes | np.ndarray, Options]:
+def _body(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the OpenAPI extra of a route that takes a picture, or named tensors as `inputs` of a JSON body."""
+    body = picture_body(options, several=False)
+    body["requestBody"]["content"]["application/json"]["schema"]["properties"]["inputs"] = {
+        "type": "array",
+        "items": TENSOR_SCHEMA,
+        "description": "instead of a picture: the model's inputs, one row each",
+    }
+    return body
+
+
+def _asked(
+    options: Options, model: str, version: str, submitted: bytes | np.ndarray | dict[str, np.ndarray]
+) -> AnyCheckRequest:
+    if not isinstance(submitted, dict):
+        return check_request(options, model, version, submitted)
+    return TensorCheckRequest(
+        model,
+        submitted,
+        version,
+        runtime=options.text("runtime"),
+        group=options.any_of("group", str, dict),
+        elements=options.any_of("elements", int, list, dict),
+        reference=cast(TensorReference, _one_of(options, "reference", get_args(TensorReference))),
+        metrics=options.names("metrics"),
+        outputs=options.flag("outputs"),
+    )
+
+
+async def _submitted(plane: DataPlane, request: Request) -> tuple[bytes | np.ndarray | dict[str, np.ndarray], Options]:
     body, query = await request.body(), request.scope["query_string"]
+    tensors = await read_tensors(request.headers, query, body, plane.compute)
+    if tensors is not None:
+        return tensors
     pictures, options = await read_submission(request.headers, query, body, plane.compute)
     if len(pictures) != 1:
         raise InvalidRequest(
@@ -158,13 +199,10 @@ async def _submitted(plane: DataPlane, request: Request) -> tuple[bytes | np.nda
     return pictures[0], options
 
 
-def _reference(options: Options) -> Reference:
-    name = options.text("reference", "consensus")
-    for known in get_args(Reference):
-        if name == known:
-            return cast(Reference, known)
-    raise InvalidRequest(
-        f"reference: got {describe(name)}, expected one of {list(get_args(Reference))}",
-        code="invalid_option",
-        field="reference",
-    )
+def _one_of(options: Options, field: str, known: tuple[str, ...]) -> str:
+    name = options.text(field, known[0])
+    if name not in known:
+        raise InvalidRequest(
+            f"{field}: got {describe(name)}, expected one of {list(known)}", code="invalid_option", field=field
+        )
+    return name

@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from equiserve.checks import CheckEvent
+from equiserve.checks import AnyCheckEvent
 from equiserve.errors import EquiServeError
 from equiserve.rest.errors import status_of, unexpected
 
@@ -34,14 +34,14 @@ class EventStream(Response):
         request_id: For the log, and for an error in the stream.
     """
 
-    def __init__(self, first: CheckEvent, events: AsyncGenerator[CheckEvent, None], request_id: str) -> None:
+    def __init__(self, first: AnyCheckEvent, events: AsyncGenerator[AnyCheckEvent, None], request_id: str) -> None:
         super().__init__(media_type="text/event-stream")
         self._first = first
         self._events = events
         self._request_id = request_id
 
     @classmethod
-    async def of(cls, events: AsyncGenerator[CheckEvent, None], request_id: str) -> Self:
+    async def of(cls, events: AsyncGenerator[AnyCheckEvent, None], request_id: str) -> Self:
         """Return the stream once its first event is there: what cannot be checked is an ordinary error."""
         return cls(await anext(events), events, request_id)
 

@@ -38,6 +38,19 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 _PIXELS = {"type": "array", "items": {}, "description": "0 to 255 as [H, W] or [C, H, W]"}
 _BASE64 = {"type": "string", "contentEncoding": "base64"}
+_PARAMETERS = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
+#: A tensor of the v2 protocol.
+TENSOR_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "datatype": {"type": "string", "enum": list(NUMPY_OF)},
+        "parameters": _PARAMETERS,
+        "data": {"type": "array", "items": {}, "description": "nested as the shape says, or flat"},
+    },
+}
 
 
 def json_body(properties: dict[str, Any]) -> dict[str, Any]:
@@ -130,30 +143,18 @@ def direct_operation(
 
 def infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
     """Return the tensor route's OpenAPI operation."""
-    parameters = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-    tensor = {
-        "type": "object",
-        "required": ["name", "shape", "datatype"],
-        "properties": {
-            "name": {"type": "string"},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-            "datatype": {"type": "string", "enum": list(NUMPY_OF)},
-            "parameters": parameters,
-            "data": {"type": "array", "items": {}, "description": "nested as the shape says, or flat"},
-        },
-    }
     named = {
         "type": "object",
         "required": ["name"],
-        "properties": {"name": {"type": "string"}, "parameters": parameters},
+        "properties": {"name": {"type": "string"}, "parameters": _PARAMETERS},
     }
     request = {
         "type": "object",
         "required": ["inputs"],
         "properties": {
             "id": {"type": "string"},
-            "parameters": parameters,
-            "inputs": {"type": "array", "items": tensor},
+            "parameters": _PARAMETERS,
+            "inputs": {"type": "array", "items": TENSOR_SCHEMA},
             "outputs": {"type": "array", "items": named},
         },
     }
@@ -163,8 +164,8 @@ def infer_operation(path_parameters: tuple[str, ...]) -> dict[str, Any]:
             "model_name": {"type": "string"},
             "model_version": {"type": "string"},
             "id": {"type": "string"},
-            "parameters": parameters,
-            "outputs": {"type": "array", "items": tensor},
+            "parameters": _PARAMETERS,
+            "outputs": {"type": "array", "items": TENSOR_SCHEMA},
         },
     }
     binary = {"schema": {"type": "string", "format": "binary"}}

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
 from google.protobuf.json_format import ParseDict
 
 from equiserve.rpc.generated import equivariance_pb2
@@ -19,6 +20,7 @@ def check_response(report: Mapping[str, Any]) -> equivariance_pb2.CheckResponse:
     content = _present(report)
     columns, comparison = content.pop("elements", None), content.pop("comparison", None)
     searched = content.get("search", {}).pop("elements", None)
+    outputs = content.pop("outputs", {})
     _enumerate(content)
     if "reference" in content:
         content["reference"]["kind"] = f"REFERENCE_{content['reference']['kind'].upper()}"
@@ -44,6 +46,8 @@ def check_response(report: Mapping[str, Any]) -> equivariance_pb2.CheckResponse:
         _fill(response.search.elements, searched)
     if comparison is not None:
         _compare(response.comparison, comparison)
+    for name, output in outputs.items():
+        _put_output(response.outputs[name], output)
     return response
 
 
@@ -97,21 +101,32 @@ def _compare(message: Any, comparison: dict[str, Any]) -> None:
         message.difference.margins.extend(_numbers(difference["margin"]))
 
 
+def _put_output(message: Any, output: dict[str, Any]) -> None:
+    message.relative_errors.extend(_numbers(output.pop("relative_error")))
+    message.values.extend(equivariance_pb2.OutputRow(values=_numbers(row)) for row in output.pop("values", ()))
+    _enumerate(output)
+    ParseDict(output, message)
+
+
 def _fill(message: Any, columns: Mapping[str, Any]) -> None:
     for element in columns["element"]:
         ParseDict(_element(element), message.elements.add())
     message.exact.extend(columns["exact"])
-    message.labels.extend(label or "" for label in columns["label"])
-    message.probabilities.extend(_numbers(columns["probability"]))
+    message.labels.extend(label or "" for label in columns.get("label", ()))
+    message.probabilities.extend(_numbers(columns.get("probability", ())))
     message.margins.extend(_numbers(columns.get("margin", ())))
-    message.agrees.extend(columns["agrees"])
+    message.agrees.extend(columns.get("agrees", ()))
     message.relative_errors.extend(_numbers(columns.get("relative_error", ())))
     for row in columns.get("output", ()):
         message.outputs.add(values=_numbers(row))
 
 
 def _element(element: Mapping[str, Any]) -> dict[str, Any]:
-    return {"shift" if "dy" in element else "rotation": element}
+    if element.keys() == {"dy", "dx"}:
+        return {"shift": element}
+    if "angle_deg" in element:
+        return {"rotation": element}
+    return {"json": orjson.dumps(element).decode()}
 
 
 def _numbers(values: Iterable[float | None]) -> list[float]:

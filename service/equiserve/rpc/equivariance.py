@@ -5,22 +5,23 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 import numpy as np
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from equiserve.checks import CheckEvent, CheckReport, CheckRequest, Completed
+from equiserve.checks import AnyCheckEvent, AnyCheckRequest, CheckReport, CheckRequest, Completed
 from equiserve.checks.request import DEFAULT_BUDGET, ReferenceKind
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest
 from equiserve.rpc.calls import parse, unary
+from equiserve.rpc.check_fields import elements_of, group_of
 from equiserve.rpc.check_response import check_response, element_message, judged, progress, started
 from equiserve.rpc.generated import equivariance_pb2
 from equiserve.rpc.pictures import picture_of
 from equiserve.rpc.server_stream import server_stream
+from equiserve.rpc.tensor_check import tensor_check_request
 
 SERVICE = "equiserve.v1.Equivariance"
 FILE = equivariance_pb2.DESCRIPTOR
@@ -40,12 +41,12 @@ def equivariance_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
 
     async def check(raw: bytes, context: RequestContext) -> bytes:
         message = parse(equivariance_pb2.CheckRequest, raw)
-        report = await plane.check(check_request(message), context)
+        report = await plane.check(_asked(message), context)
         return await plane.compute.run(_serialised, report, message.include_svg)
 
     async def check_stream(raw: bytes, context: RequestContext) -> AsyncGenerator[bytes, None]:
         message = parse(equivariance_pb2.CheckStreamRequest, raw).check
-        async with aclosing(plane.check_events(check_request(message), context)) as events:
+        async with aclosing(plane.check_events(_asked(message), context)) as events:
             async for event in events:
                 response = _event(event)
                 if message.include_svg and isinstance(event, Completed):
@@ -54,7 +55,7 @@ def equivariance_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
 
     async def estimate_check(raw: bytes, context: RequestContext) -> bytes:
         message = parse(equivariance_pb2.EstimateCheckRequest, raw).check
-        content = await plane.estimate_check(check_request(message))
+        content = await plane.estimate_check(_asked(message))
         response = equivariance_pb2.EstimateCheckResponse(plan=started(content))
         if "comparison" in content:
             response.comparison.CopyFrom(started(content["comparison"]))
@@ -104,6 +105,8 @@ def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np
         message: The request.
         picture: The picture to check; None = the message's.
     """
+    if message.inputs:
+        raise InvalidRequest("inputs: got tensors, expected a picture", field="inputs")
     if message.reference not in _REFERENCES:
         raise InvalidRequest(
             f"reference: got {message.reference}, expected a value of equiserve.v1.Reference", field="reference"
@@ -113,7 +116,8 @@ def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np
         version=message.version,
         runtime=message.runtime or None,
         picture=picture_of(message.picture, "picture") if picture is None else picture,
-        group=_group(message.group) if message.HasField("group") else None,
+        group=group_of(message),
+        elements=elements_of(message),
         reference=_REFERENCES[message.reference],
         metrics=list(message.metrics) or None,
         outputs=message.include_outputs,
@@ -122,41 +126,17 @@ def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np
         search_budget=message.search_budget or DEFAULT_BUDGET,
         gate=MessageToDict(message.gate) if message.HasField("gate") else None,
     )
-    selection, label = message.WhichOneof("selection"), message.WhichOneof("label")
-    if selection == "count":
-        request.elements = message.count
-    elif selection == "random":
-        request.elements = {"random": message.random.count, "seed": message.random.seed}
-    elif selection == "elements":
-        request.elements = [_element(element, index) for index, element in enumerate(message.elements.elements)]
+    label = message.WhichOneof("label")
     if label is not None:
         request.label = getattr(message, label)
     return request
 
 
-def _group(message: Any) -> str | dict[str, Any]:
-    if not message.parameters.fields:
-        name: str = message.name
-        return name
-    return {"name": message.name, **{key: _whole(value) for key, value in MessageToDict(message.parameters).items()}}
+def _asked(message: equivariance_pb2.CheckRequest) -> AnyCheckRequest:
+    return tensor_check_request(message) if message.inputs else check_request(message)
 
 
-def _whole(value: Any) -> Any:
-    # A Struct knows one kind of number; parameters of groups are whole ones.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _element(message: Any, index: int) -> dict[str, Any]:
-    kind = message.WhichOneof("kind")
-    if kind == "shift":
-        return {"dy": message.shift.dy, "dx": message.shift.dx}
-    if kind == "rotation":
-        return {"angle_deg": message.rotation.angle_deg, "reflected": message.rotation.reflected}
-    field = f"elements[{index}]"
-    raise InvalidRequest(f"{field}: got neither shift nor rotation, expected one of them", field=field)
-
-
-def _event(event: CheckEvent) -> equivariance_pb2.CheckStreamResponse:
+def _event(event: AnyCheckEvent) -> equivariance_pb2.CheckStreamResponse:
     content = event.to_json()
     if event.name == "started":
         return equivariance_pb2.CheckStreamResponse(started=started(content))

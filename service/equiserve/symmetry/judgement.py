@@ -53,7 +53,7 @@ def judge(
         exact: [n], as `Orbit.exact`.
         changed: [n], as `OrbitChunk.changed`.
         outputs: Of the n members. Without probabilities (no classifier) ``approximate`` needs an error level in the
-            thresholds, and ``none`` can only be reported.
+            thresholds, and ``none`` passes where all agree to rounding, else can only be reported.
         class_names: Names of the K classes.
         sampled: Whether the elements were drawn at random, so that shares carry a confidence bound.
         thresholds: Defaults to `Thresholds()`.
@@ -77,6 +77,12 @@ def judge(
     if outputs.probabilities is None:
         if level == "approximate" and evidence.thresholds.error_level is not None:
             return _judge_error_level(evidence, evidence.thresholds.error_level)
+        if level == "none" and evidence.errors.max() <= evidence.thresholds.exact_error:
+            return Verdict(
+                "pass",
+                f"All {len(elements)} elements tried agree to {evidence.errors.max():.1g} (relative)"
+                f"{evidence.certificate()}; the model declares no symmetry under {group.name}.",
+            )
         return Verdict(
             "inconclusive",
             f"The outputs differ by up to {evidence.errors.max():.2g} (relative) "

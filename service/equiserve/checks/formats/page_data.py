@@ -10,6 +10,7 @@ import numpy as np
 from equiserve.checks.formats.page_layout import layout
 from equiserve.checks.formats.parts import compares_models, parts_of
 from equiserve.checks.plots.canvas import VIRIDIS
+from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
 from equiserve.checks.plots.curves import Curves
 from equiserve.checks.plots.elements import words
 
@@ -43,7 +44,7 @@ def page_data(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input(report: Mapping[str, Any], curves: Curves, index: int) -> dict[str, Any]:
-    columns = report["elements"] or {}
+    columns = drawn_columns(report)
     rows = curves.places[index]
     names = sorted({name for name in columns.get("label", []) if name is not None})
     prediction = (report["reference"] or {}).get("prediction")
@@ -54,6 +55,8 @@ def _input(report: Mapping[str, Any], curves: Curves, index: int) -> dict[str, A
         "statement": report["statement"],
         "reason": report["verdict"]["reason"],
         "reference": prediction and prediction["label"],
+        "quantity": drawn_quantity(report),
+        "classes": "outputs" not in report,
         "consistency": round(float(agrees.mean()), 4) if len(rows) else None,
         "worst": _worst(report, rows),
         "names": names,

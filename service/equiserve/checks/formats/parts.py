@@ -28,7 +28,10 @@ def parts_of(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def name_of(row: Mapping[str, Any]) -> str:
     """Return the name of an input."""
-    return str(row.get("name") or (f"picture {row['index']}" if "index" in row else "the picture"))
+    return str(
+        row.get("name")
+        or (f"picture {row['index']}" if "index" in row else "the input" if "outputs" in row else "the picture")
+    )
 
 
 def _other(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def to_csv(report: Mapping[str, Any]) -> bytes:
             flat = _flat(element)
             coordinates |= dict.fromkeys(flat)
             row = {"input": given["name"], "index": k, "element": words(element, given["group"]["parameters"]), **flat}
-            row |= {name: columns[name][k] for name in _COLUMNS} | {"reference": reference}
+            row |= {name: columns[name][k] if name in columns else None for name in _COLUMNS} | {"reference": reference}
             rows.append(row)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(

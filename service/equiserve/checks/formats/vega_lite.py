@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from equiserve.checks.formats.parts import parts_of
+from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
 from equiserve.checks.plots.elements import axis_angle, centred, kind_of, words
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -22,18 +23,19 @@ def to_vega_lite(report: Mapping[str, Any]) -> bytes:
     inputs = parts_of(report)
     kind = kind_of([element for given in inputs for element in (given["elements"] or {"element": []})["element"]])
     rows = [row for given in inputs for row in _rows(given, kind)]
+    quantity = drawn_quantity(report) if "outputs" in report else "probability of the reference"
     chart: dict[str, Any] = {"data": {"values": rows}}
     if len(inputs) > 1:
         facet = {"field": "input", "type": "nominal", "title": None}
-        chart |= {"columns": 3, "facet": facet, "spec": _CHARTS[kind]}
+        chart |= {"columns": 3, "facet": facet, "spec": _chart(kind, quantity)}
     else:
-        chart |= _CHARTS[kind]
+        chart |= _chart(kind, quantity)
     title = {"text": f"{report['model']}: {report['group']['name']}", "subtitle": report["statement"]}
     return orjson.dumps({"$schema": _SCHEMA, "title": title, **chart})
 
 
 def _rows(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    columns = report["elements"] or {"element": []}
+    columns = drawn_columns(report)
     rows = []
     for k, element in enumerate(columns["element"]):
         probability = columns["probability"][k]
@@ -60,11 +62,11 @@ def _rows(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _probability(channel: str) -> dict[str, Any]:
+def _probability(channel: str, quantity: str) -> dict[str, Any]:
     scale: dict[str, Any] = {"domain": [0, 1]}
     if channel == "color":
         scale["scheme"] = "viridis"
-    shown = {"field": "probability", "type": "quantitative", "title": "probability of the reference", "scale": scale}
+    shown = {"field": "probability", "type": "quantitative", "title": quantity, "scale": scale}
     return shown | ({"legend": _WHOLE_TITLE} if channel == "color" else {})
 
 
@@ -74,7 +76,6 @@ def _axis(field: str, title: str, kind: str = "quantitative") -> dict[str, Any]:
 
 # Vega-Lite cuts titles and names that it finds long.
 _WHOLE_TITLE = {"titleLimit": 0}
-_TOOLTIP = [{"field": name} for name in ("element", "answer", "probability", "agrees", "exact")]
 _AGREES = {
     "field": "agrees",
     "type": "nominal",
@@ -84,56 +85,62 @@ _AGREES = {
 }
 _SQUARE = {"width": 340, "height": 340}
 _UNIT = {"scale": {"domain": [-1, 1]}}
-_CHARTS: dict[str, dict[str, Any]] = {
-    "shift": {
-        **_SQUARE,
-        "mark": "rect",
-        "encoding": {
-            "x": _axis("dx", "shift to the right (px)", "ordinal"),
-            "y": _axis("dy", "shift down (px)", "ordinal"),
-            "color": _probability("color"),
-            "tooltip": _TOOLTIP,
-        },
-    },
-    "rotation": {
-        **_SQUARE,
-        "encoding": {
-            "x": {**_axis("x", "probability, 90° to the left, 270° to the right"), **_UNIT},
-            "y": {**_axis("y", "probability, 0° up, 180° down"), **_UNIT},
-        },
-        "layer": [
-            {
-                "mark": {"type": "line", "strokeWidth": 1},
-                "encoding": {"order": {"field": "angle_deg"}, "detail": {"field": "mirrored"}},
+
+
+def _chart(kind: str, quantity: str) -> dict[str, Any]:
+    tooltip = [{"field": name} for name in ("element", "answer", "agrees", "exact")]
+    tooltip.insert(2, {"field": "probability", "title": quantity})
+    charts: dict[str, dict[str, Any]] = {
+        "shift": {
+            **_SQUARE,
+            "mark": "rect",
+            "encoding": {
+                "x": _axis("dx", "shift to the right (px)", "ordinal"),
+                "y": _axis("dy", "shift down (px)", "ordinal"),
+                "color": _probability("color", quantity),
+                "tooltip": tooltip,
             },
-            {
-                "mark": {"type": "point", "filled": True},
-                "encoding": {
-                    "color": _AGREES,
-                    "shape": {"field": "mirrored", "type": "nominal"},
-                    "size": {"condition": {"test": "datum.exact", "value": 90}, "value": 25},
-                    "tooltip": _TOOLTIP,
+        },
+        "rotation": {
+            **_SQUARE,
+            "encoding": {
+                "x": {**_axis("x", f"{quantity}, 90° to the left, 270° to the right"), **_UNIT},
+                "y": {**_axis("y", f"{quantity}, 0° up, 180° down"), **_UNIT},
+            },
+            "layer": [
+                {
+                    "mark": {"type": "line", "strokeWidth": 1},
+                    "encoding": {"order": {"field": "angle_deg"}, "detail": {"field": "mirrored"}},
                 },
+                {
+                    "mark": {"type": "point", "filled": True},
+                    "encoding": {
+                        "color": _AGREES,
+                        "shape": {"field": "mirrored", "type": "nominal"},
+                        "size": {"condition": {"test": "datum.exact", "value": 90}, "value": 25},
+                        "tooltip": tooltip,
+                    },
+                },
+            ],
+        },
+        "rotation3d": {
+            **_SQUARE,
+            "mark": {"type": "point", "filled": True},
+            "encoding": {
+                "x": {**_axis("angle_deg", "angle of the rotation (degrees)"), "scale": {"domain": [0, 180]}},
+                "y": _probability("y", quantity),
+                "color": _AGREES,
+                "tooltip": tooltip,
             },
-        ],
-    },
-    "rotation3d": {
-        **_SQUARE,
-        "mark": {"type": "point", "filled": True},
-        "encoding": {
-            "x": {**_axis("angle_deg", "angle of the rotation (degrees)"), "scale": {"domain": [0, 180]}},
-            "y": _probability("y"),
-            "color": _AGREES,
-            "tooltip": _TOOLTIP,
         },
-    },
-    "other": {
-        "mark": "bar",
-        "encoding": {
-            "y": {**_axis("element", "element", "nominal"), "sort": None, "axis": {"labelLimit": 0}},
-            "x": _probability("x"),
-            "color": _AGREES,
-            "tooltip": _TOOLTIP,
+        "other": {
+            "mark": "bar",
+            "encoding": {
+                "y": {**_axis("element", "element", "nominal"), "sort": None, "axis": {"labelLimit": 0}},
+                "x": _probability("x", quantity),
+                "color": _AGREES,
+                "tooltip": tooltip,
+            },
         },
-    },
-}
+    }
+    return charts[kind]

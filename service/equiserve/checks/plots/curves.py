@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from equiserve.checks.plots.columns import drawn_columns
 from equiserve.checks.plots.elements import ElementJson
 from equiserve.checks.plots.plot import NeroPlot, Sheet
 
@@ -36,7 +37,7 @@ class Curves:
     @classmethod
     def of(cls, reports: Sequence[Mapping[str, Any]]) -> Curves:
         """Return the curves of n >= 1 reports over the elements that all of them checked, in the first one's order."""
-        columns = [report["elements"] or {"element": []} for report in reports]
+        columns = [drawn_columns(report) for report in reports]
         rows = [{_key(element): k for k, element in enumerate(column["element"])} for column in columns]
         shared = [key for key in rows[0] if all(key in row for row in rows)]
         places = [[row[key] for key in shared] for row in rows]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
 from equiserve.checks.plots.elements import ElementJson
 
 
@@ -80,8 +81,7 @@ class NeroPlot:
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> NeroPlot:
         """Return what the plot of one input's report shows; `report` is `CheckReport.to_json()`."""
-        columns: Mapping[str, Any] = report["elements"] or {}
-        prediction = (report["reference"] or {}).get("prediction")
+        columns = drawn_columns(report)
         return cls(
             sheet=Sheet.of(report),
             parameters=report["group"]["parameters"],
@@ -91,7 +91,7 @@ class NeroPlot:
             agrees=np.array(columns.get("agrees", []), np.bool_),
             answers=columns.get("label", []),
             worst=None if report["worst"] is None else int(report["worst"]["index"]),
-            quantity=f"probability of '{prediction['label']}'" if prediction else "probability",
+            quantity=drawn_quantity(report),
         )
 
     @property

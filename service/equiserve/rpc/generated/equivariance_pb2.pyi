@@ -46,7 +46,7 @@ SYMMETRY_LEVEL_APPROXIMATE: SymmetryLevel
 SYMMETRY_LEVEL_EXACT: SymmetryLevel
 
 class CheckRequest(_message.Message):
-    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "random", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg", "compare_with", "search", "search_budget", "gate")
+    __slots__ = ("model", "version", "runtime", "picture", "group", "count", "elements", "random", "reference", "label_index", "label_name", "metrics", "include_outputs", "include_svg", "compare_with", "inputs", "search", "search_budget", "gate")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,7 @@ class CheckRequest(_message.Message):
     INCLUDE_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_SVG_FIELD_NUMBER: _ClassVar[int]
     COMPARE_WITH_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
     SEARCH_BUDGET_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
@@ -80,10 +81,11 @@ class CheckRequest(_message.Message):
     include_outputs: bool
     include_svg: bool
     compare_with: str
+    inputs: _containers.RepeatedCompositeFieldContainer[Tensor]
     search: bool
     search_budget: int
     gate: _struct_pb2.Struct
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., random: _Optional[_Union[RandomElements, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ..., compare_with: _Optional[str] = ..., search: bool = ..., search_budget: _Optional[int] = ..., gate: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., picture: _Optional[_Union[_picture_pb2.Picture, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., count: _Optional[int] = ..., elements: _Optional[_Union[ElementList, _Mapping]] = ..., random: _Optional[_Union[RandomElements, _Mapping]] = ..., reference: _Optional[_Union[Reference, str]] = ..., label_index: _Optional[int] = ..., label_name: _Optional[str] = ..., metrics: _Optional[_Iterable[str]] = ..., include_outputs: bool = ..., include_svg: bool = ..., compare_with: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., search: bool = ..., search_budget: _Optional[int] = ..., gate: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class RandomElements(_message.Message):
     __slots__ = ("count", "seed")
@@ -92,6 +94,18 @@ class RandomElements(_message.Message):
     count: int
     seed: int
     def __init__(self, count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class Tensor(_message.Message):
+    __slots__ = ("name", "datatype", "shape", "data")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DATATYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    datatype: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    data: bytes
+    def __init__(self, name: _Optional[str] = ..., datatype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("name", "parameters")
@@ -108,12 +122,14 @@ class ElementList(_message.Message):
     def __init__(self, elements: _Optional[_Iterable[_Union[Element, _Mapping]]] = ...) -> None: ...
 
 class Element(_message.Message):
-    __slots__ = ("shift", "rotation")
+    __slots__ = ("shift", "rotation", "json")
     SHIFT_FIELD_NUMBER: _ClassVar[int]
     ROTATION_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
     shift: Shift
     rotation: Rotation
-    def __init__(self, shift: _Optional[_Union[Shift, _Mapping]] = ..., rotation: _Optional[_Union[Rotation, _Mapping]] = ...) -> None: ...
+    json: str
+    def __init__(self, shift: _Optional[_Union[Shift, _Mapping]] = ..., rotation: _Optional[_Union[Rotation, _Mapping]] = ..., json: _Optional[str] = ...) -> None: ...
 
 class Shift(_message.Message):
     __slots__ = ("dy", "dx")
@@ -132,7 +148,14 @@ class Rotation(_message.Message):
     def __init__(self, angle_deg: _Optional[float] = ..., reflected: bool = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg", "comparison", "sampled", "spectrum", "search", "gates", "error_split")
+    __slots__ = ("statement", "verdict", "id", "model", "version", "runtime", "file_digest", "group", "level", "declared", "coverage", "reference", "summary", "worst", "bitwise_identical", "noise_floor", "controls", "symmetrized_prediction", "elements", "resized_from", "cost", "provenance", "svg", "comparison", "outputs", "sampled", "spectrum", "search", "gates", "error_split")
+    class OutputsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: OutputFinding
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[OutputFinding, _Mapping]] = ...) -> None: ...
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +180,7 @@ class CheckResponse(_message.Message):
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SVG_FIELD_NUMBER: _ClassVar[int]
     COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLED_FIELD_NUMBER: _ClassVar[int]
     SPECTRUM_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
@@ -186,12 +210,13 @@ class CheckResponse(_message.Message):
     provenance: Provenance
     svg: str
     comparison: Comparison
+    outputs: _containers.MessageMap[str, OutputFinding]
     sampled: RandomElements
     spectrum: OrbitSpectrum
     search: WorstSearch
     gates: _containers.RepeatedCompositeFieldContainer[GateResult]
     error_split: ErrorSplit
-    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., sampled: _Optional[_Union[RandomElements, _Mapping]] = ..., spectrum: _Optional[_Union[OrbitSpectrum, _Mapping]] = ..., search: _Optional[_Union[WorstSearch, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[GateResult, _Mapping]]] = ..., error_split: _Optional[_Union[ErrorSplit, _Mapping]] = ...) -> None: ...
+    def __init__(self, statement: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., id: _Optional[str] = ..., model: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., file_digest: _Optional[str] = ..., group: _Optional[_Union[CheckedGroup, _Mapping]] = ..., level: _Optional[_Union[SymmetryLevel, str]] = ..., declared: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., coverage: _Optional[_Union[Coverage, _Mapping]] = ..., reference: _Optional[_Union[ReferenceAnswer, _Mapping]] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[_Union[WorstElement, _Mapping]] = ..., bitwise_identical: _Optional[_Union[BitwiseIdentity, _Mapping]] = ..., noise_floor: _Optional[_Union[NoiseFloor, _Mapping]] = ..., controls: _Optional[_Union[Controls, _Mapping]] = ..., symmetrized_prediction: _Optional[_Union[SymmetrizedPrediction, _Mapping]] = ..., elements: _Optional[_Union[OrbitColumns, _Mapping]] = ..., resized_from: _Optional[_Union[_picture_pb2.PictureSize, _Mapping]] = ..., cost: _Optional[_Union[CheckCost, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., svg: _Optional[str] = ..., comparison: _Optional[_Union[Comparison, _Mapping]] = ..., outputs: _Optional[_Mapping[str, OutputFinding]] = ..., sampled: _Optional[_Union[RandomElements, _Mapping]] = ..., spectrum: _Optional[_Union[OrbitSpectrum, _Mapping]] = ..., search: _Optional[_Union[WorstSearch, _Mapping]] = ..., gates: _Optional[_Iterable[_Union[GateResult, _Mapping]]] = ..., error_split: _Optional[_Union[ErrorSplit, _Mapping]] = ...) -> None: ...
 
 class OrbitSpectrum(_message.Message):
     __slots__ = ("statement", "exact_subgroup", "elements", "shares")
@@ -252,6 +277,30 @@ class ErrorSplit(_message.Message):
     incurable: float
     curable: float
     def __init__(self, total: _Optional[float] = ..., incurable: _Optional[float] = ..., curable: _Optional[float] = ...) -> None: ...
+
+class OutputFinding(_message.Message):
+    __slots__ = ("kind", "verdict", "reference", "summary", "worst", "noise_floor", "relative_errors", "agrees", "values", "shape")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    WORST_FIELD_NUMBER: _ClassVar[int]
+    NOISE_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_ERRORS_FIELD_NUMBER: _ClassVar[int]
+    AGREES_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    verdict: Verdict
+    reference: str
+    summary: Summary
+    worst: int
+    noise_floor: float
+    relative_errors: _containers.RepeatedScalarFieldContainer[float]
+    agrees: _containers.RepeatedScalarFieldContainer[bool]
+    values: _containers.RepeatedCompositeFieldContainer[OutputRow]
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, kind: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., reference: _Optional[str] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., worst: _Optional[int] = ..., noise_floor: _Optional[float] = ..., relative_errors: _Optional[_Iterable[float]] = ..., agrees: _Optional[_Iterable[bool]] = ..., values: _Optional[_Iterable[_Union[OutputRow, _Mapping]]] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Comparison(_message.Message):
     __slots__ = ("statement", "model", "version", "runtime", "file_digest", "verdict", "level", "coverage", "summary", "elements", "cost", "paired", "difference")
@@ -537,20 +586,24 @@ class Summary(_message.Message):
     def __init__(self, exact: _Optional[_Mapping[str, float]] = ..., resampled: _Optional[_Mapping[str, float]] = ..., all: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class WorstElement(_message.Message):
-    __slots__ = ("index", "element", "description", "label", "probability", "margin")
+    __slots__ = ("index", "element", "description", "label", "probability", "margin", "output", "relative_error")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ELEMENT_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    RELATIVE_ERROR_FIELD_NUMBER: _ClassVar[int]
     index: int
     element: Element
     description: str
     label: str
     probability: float
     margin: float
-    def __init__(self, index: _Optional[int] = ..., element: _Optional[_Union[Element, _Mapping]] = ..., description: _Optional[str] = ..., label: _Optional[str] = ..., probability: _Optional[float] = ..., margin: _Optional[float] = ...) -> None: ...
+    output: str
+    relative_error: float
+    def __init__(self, index: _Optional[int] = ..., element: _Optional[_Union[Element, _Mapping]] = ..., description: _Optional[str] = ..., label: _Optional[str] = ..., probability: _Optional[float] = ..., margin: _Optional[float] = ..., output: _Optional[str] = ..., relative_error: _Optional[float] = ...) -> None: ...
 
 class BitwiseIdentity(_message.Message):
     __slots__ = ("identical", "of")

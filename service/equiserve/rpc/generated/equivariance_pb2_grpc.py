@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EquivarianceStub(object):
-    """Checks how far a model's answer to one input stays the same over an orbit: the input under every element of a group.
+    """Checks how far a model's answer to one input moves with it over an orbit: the input under every element of a group.
     """
 
     def __init__(self, channel):
@@ -68,7 +68,7 @@ class EquivarianceStub(object):
 
 
 class EquivarianceServicer(object):
-    """Checks how far a model's answer to one input stays the same over an orbit: the input under every element of a group.
+    """Checks how far a model's answer to one input moves with it over an orbit: the input under every element of a group.
     """
 
     def Check(self, request, context):
@@ -152,7 +152,7 @@ def add_EquivarianceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Equivariance(object):
-    """Checks how far a model's answer to one input stays the same over an orbit: the input under every element of a group.
+    """Checks how far a model's answer to one input moves with it over an orbit: the input under every element of a group.
     """
 
     @staticmethod

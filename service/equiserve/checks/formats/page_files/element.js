@@ -5,7 +5,7 @@ function open(i) {
   const input = inputs[chosen];
   at("input").value = String(chosen);
   at("input-statement").textContent = input.statement;
-  const quantity = input.reference === null ? "probability" : `probability of '${input.reference}'`;
+  const quantity = input.quantity;
   drawPlot("one-plot", input, `${quantity} on the orbit of ${input.name}`);
   drawLegend("one-legend", input, quantity, "another answer");
   fill("controls", input.controls.map(([name, value]) => html("tr", {}, html("th", {}, name), html("td", {}, value))));
@@ -27,8 +27,8 @@ function select(k) {
     ["kind", data.exact[k] ? "exact: pixels are permuted, nothing is lost" : "resampled, or content is lost at the border"],
     ["answer", `${answer}${input.agrees[k] ? "" : " (not the reference's)"}`],
     ["reference", input.reference ?? "none"],
-    [input.reference === null ? "probability" : `probability of '${input.reference}'`, shown(input.probability[k])],
-    ["margin over the next class", shown(input.margin[k])],
+    [input.quantity, shown(input.probability[k])],
+    ["margin over the next class", input.classes ? shown(input.margin[k]) : "no classes"],
     ["relative error of the outputs", input.error[k] === null ? "not finite" : String(input.error[k])],
   ];
   if (data.mean) values.push(["mean probability over all inputs", `${shown(data.mean.probability[k])}, between ${shown(data.mean.low[k])} and ${shown(data.mean.high[k])} at 95 %; ${data.mean.agreeing[k]} of ${inputs.length} inputs agree`]);
@@ -67,7 +67,7 @@ function drawTable() {
   const input = inputs[chosen];
   fill("elements", data.words.map((words, k) => {
     const answer = input.answers[k] === null ? "not finite" : input.names[input.answers[k]];
-    const line = row([[String(k), "number"], [words], [data.exact[k] ? "yes" : "no"], [answer], [shown(input.probability[k]), "number"], [shown(input.margin[k]), "number"], [input.agrees[k] ? "yes" : "no"], [String(input.error[k] ?? "not finite"), "number"]], { class: k === now ? "pick now" : "pick", "data-k": k });
+    const line = row([[String(k), "number"], [words], [data.exact[k] ? "yes" : "no"], [answer], [shown(input.probability[k]), "number"], [input.classes ? shown(input.margin[k]) : "", "number"], [input.agrees[k] ? "yes" : "no"], [String(input.error[k] ?? "not finite"), "number"]], { class: k === now ? "pick now" : "pick", "data-k": k });
     line.addEventListener("click", () => select(k));
     return line;
   }));

@@ -1,0 +1,61 @@
+"""Which of a manifest's groups a check of a picture runs over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from equiserve.artifact import GroupSpec, Symmetry
+from equiserve.checks import CheckRequest, run_check
+from equiserve.engine import ComputePool, RequestContext, Scheduler
+from picture_runtimes import PictureRuntime, histogram, serve
+
+PICTURE = np.random.default_rng(2).integers(0, 256, (1, 8, 8), np.uint8)
+
+
+@pytest_asyncio.fixture
+async def scheduler() -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(1)
+    yield scheduler
+    scheduler.stop(5)
+
+
+@pytest.fixture(scope="module")
+def compute() -> Iterator[ComputePool]:
+    pool = ComputePool(1)
+    yield pool
+    pool.stop()
+
+
+async def checked_group(scheduler, compute, groups, symmetries, asked=None):
+    runtime = PictureRuntime(histogram, shape=(-1, 1, 8, 8))
+    model = serve(scheduler, runtime, groups=groups, symmetries=symmetries)
+    report = await run_check(
+        model,
+        CheckRequest("fake", PICTURE, group=asked, elements=4),
+        RequestContext("check-1"),
+        compute=compute,
+        max_pixels=10**6,
+        max_orbit=100,
+    )
+    return report.to_json()
+
+
+async def test_a_group_that_does_not_act_on_pictures_is_no_default(scheduler, compute):
+    groups = {"points": GroupSpec(name="S5"), "space": GroupSpec(name="SO(3)"), "shifts": GroupSpec(name="CyclicShift")}
+    symmetries = [Symmetry(group=name, level="exact") for name in groups]
+    report = await checked_group(scheduler, compute, groups, symmetries)
+    assert (report["group"]["name"], report["level"]) == ("CyclicShift:8x8", "exact")
+
+
+async def test_a_declared_range_is_the_window_that_is_checked(scheduler, compute):
+    groups = {"upright": GroupSpec(name="SO(2)", range=30.0)}
+    report = await checked_group(scheduler, compute, groups, [Symmetry(group="upright", level="approximate")])
+    assert report["level"] == "approximate"
+    assert not report["group"]["is_group"]
+    assert all(min(e["angle_deg"], 360 - e["angle_deg"]) <= 30 for e in report["elements"]["element"])
+    whole = await checked_group(scheduler, compute, groups, [Symmetry(group="upright", level="approximate")], "SO2")
+    assert (whole["group"]["name"], whole["level"]) == ("SO2", "none")
