@@ -281,7 +281,7 @@ async def test_the_learned_cost_gives_seconds_once_something_ran(house: House) -
 
 async def test_an_orbit_over_the_cap_is_refused_with_cap_and_estimate(house: House) -> None:
     await house.report("blind", elements=16)
-    with pytest.raises(TooLarge, match=r"3000 elements .*\(about .* s of the model's time\) at most 1000 .* a job"):
+    with pytest.raises(TooLarge, match=r"3000 elements .*\(about .* s of the model's time\), at most 1000 .* a job"):
         await house.report("blind", group="SO2", elements=3000)
 
 

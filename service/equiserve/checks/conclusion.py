@@ -132,4 +132,6 @@ def _plural(group: str) -> str:
     kind = group.split(":")[0]
     if kind in ("CyclicShift", "CropShift"):
         return "circular shifts" if kind == "CyclicShift" else "shifts"
-    return "flips" if kind == "Flip" else "rotations and reflections" if kind.startswith("D") else "rotations"
+    if kind == "Scaling":
+        return "scalings"
+    return "flips" if kind == "Flip" else "rotations and reflections" if kind.startswith(("D", "O2")) else "rotations"

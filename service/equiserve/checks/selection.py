@@ -95,11 +95,11 @@ def _drawn(group: Group[Any], draw: Draw) -> Selection:
 def _bounded(size: int, asked: object, group: Group[Any], max_orbit: int, model: ServedModel) -> int:
     if size <= max_orbit:
         return size
-    what = f"{group.name} has {size} elements and" if asked is None else f"{size} elements were asked for,"
+    what = f"{group.name} has {size} elements" if asked is None else f"{size} elements were asked for"
     seconds = learned_seconds(model, size, -(-size // model.max_batch))
     cost = "" if seconds is None else f" (about {seconds:.3g} s of the model's time)"
     raise TooLarge(
-        f"elements: {what}{cost} at most {max_orbit} are checked in one request; set elements to {max_orbit} or "
+        f"elements: {what}{cost}, at most {max_orbit} are checked in one request; set elements to {max_orbit} or "
         "less, or submit a job",
         code="orbit_too_large",
         field="elements",

@@ -111,7 +111,8 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
                 return Response(await plane.compute.run(preview.to_png), media_type=_PNG)
             return json_reply(await plane.compute.run(preview.to_json))
         report = await plane.check(asked, context_of(request))
-        media_type, content = await plane.compute.run(render, report.to_json(), accepted)
+        picture = None if isinstance(submitted, dict) else submitted
+        media_type, content = await plane.compute.run(render, report.to_json(), accepted, picture)
         return Response(content, media_type=media_type)
 
     stream_extra = _body(CHECK_OPTIONS) | {
