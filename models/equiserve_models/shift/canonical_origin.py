@@ -11,16 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from equiserve.numerics.canonical_origin import MULTIPLIERS, PRIME
 from equiserve_models.shift.anchoring import circular_gather, phase_energies
-
-# A Mersenne prime below 2**31: residue + multiplier * residue stays below 2**63.
-PRIME = 2**31 - 1
-# Random residues modulo PRIME, two for each doubling of the distance (rows, columns); enough for sizes up to 1024.
-MULTIPLIERS = (
-    (1812433253, 1566083941), (69069677, 1103515245), (1664525003, 1013904223), (134775813, 214013247),
-    (1140671485, 842502087), (1597334677, 741103597), (1284865837, 1481765933), (935559831, 1181783497),
-    (747796405, 1098754231), (1370589317, 2053028353),
-)  # fmt: skip
 
 
 def _energy_dtype(count: int) -> torch.dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from equiserve.checks.control_verdicts import indifferent, unsteady
 from equiserve.checks.findings import Findings
 from equiserve.checks.kernel_control import kernel_verdict, ladder_members
 from equiserve.checks.measurement import Measurement
@@ -45,16 +46,7 @@ def _judged(findings: Findings) -> Verdict:
     limits, judged = findings.thresholds, findings.judged
     repeats = findings.measured.controls.repeat_errors()
     if repeats.size and repeats.max() > limits.relative_error:
-        again = repeats[0] > limits.relative_error
-        cause = "was run twice in the same batch" if again else "stands elsewhere in another batch"
-        return Verdict(
-            "not_informative",
-            f"The model's outputs differ by {repeats.max():.2g} (relative) when the very same picture {cause}, "
-            "so no difference over the orbit can be laid to the symmetry.",
-            "Fix the model's seed, or switch off dropout and sampling."
-            if again
-            else "Look for a normalisation over the batch; a picture's answer must not depend on its neighbours.",
-        )
+        return unsteady(repeats.max(), "picture", in_same_batch=bool(repeats[0] > limits.relative_error))
     verdict = judge(
         findings.plan.level,
         group=findings.group,
@@ -70,12 +62,7 @@ def _judged(findings: Findings) -> Verdict:
         return verdict
     unrelated = findings.measured.controls.unrelated_errors()
     if unrelated and max(unrelated.values()) <= limits.relative_error:
-        return Verdict(
-            "not_informative",
-            f"The model answers this picture and unrelated ones ({', '.join(unrelated)}) alike, so it would pass "
-            "any check.",
-            "See whether the model looks at its input at all.",
-        )
+        return indifferent("picture", unrelated)
     if findings.checked < len(findings.plan.orbit):
         return Verdict(
             "inconclusive",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equiserve.checks.control_verdicts import indifferent, unsteady
 from equiserve.checks.named_tensors.measurement import TensorMeasurement
 from equiserve.checks.named_tensors.outputs import class_names, orbit_outputs
 from equiserve.checks.named_tensors.planner import TensorPlan
@@ -105,16 +106,8 @@ class OutputFindings:
         floor = self.noise_floor
         # A single output that rolls dice would raise its own bar.
         if floor is not None and floor > self.thresholds.relative_error:
-            again = self.repeat_errors[0] > self.thresholds.relative_error
-            cause = "is run twice in the same batch" if again else "stands elsewhere in another batch"
-            return Verdict(
-                "not_informative",
-                f"The outputs differ by {floor:.2g} (relative) when the very same input {cause}, so no difference "
-                "over the orbit can be laid to the symmetry.",
-                "Fix the model's seed, or switch off dropout and sampling."
-                if again
-                else "Look for a normalisation over the batch; an input's answer must not depend on its neighbours.",
-            )
+            again = bool(self.repeat_errors[0] > self.thresholds.relative_error)
+            return unsteady(floor, "input", in_same_batch=again)
         members = self.measured.members
         verdict = judge(
             self.plan.level,
@@ -129,12 +122,7 @@ class OutputFindings:
         )
         unrelated = [error for error in self.unrelated_errors.values() if error is not None]
         if verdict.status == "pass" and unrelated and max(unrelated) <= self.thresholds.relative_error:
-            return Verdict(
-                "not_informative",
-                f"The model answers this input and unrelated ones ({', '.join(self.unrelated_errors)}) alike, so it "
-                "would pass any check.",
-                "See whether the model looks at its input at all.",
-            )
+            return indifferent("input", self.unrelated_errors)
         return verdict
 
 

@@ -166,7 +166,9 @@ class PictureAction:
                 resampled.append(k)
         if resampled:
             fine = resampling.upsample(picture) if upsampled is None else upsampled
-            pullbacks = np.stack([_pullback(rotations[k]) for k in resampled])
+            pullbacks = np.stack(
+                [resampling.rotation_pullback(rotations[k].angle_deg, rotations[k].reflected) for k in resampled]
+            )
             values = resampling.resample(fine, pullbacks, self.fill)
             if self.background is not None:
                 outside = resampling.disc_mask(*shape) == 0
@@ -232,13 +234,6 @@ def _low_passed(picture: NDArray[Any], cutoff: float) -> NDArray[np.float64]:
         matrix = (basis * (kept * np.where(frequency == 0, 1.0, 2.0) / size)) @ basis.T
         values = np.moveaxis(np.moveaxis(values, axis, -1) @ matrix.T, -1, axis)
     return values
-
-
-def _pullback(element: Rotation) -> NDArray[np.float64]:
-    """Return the inverse of the element as a matrix on (y, x), y down."""
-    cos, sin = np.cos(np.deg2rad(element.angle_deg)), np.sin(np.deg2rad(element.angle_deg))
-    mirror = -1.0 if element.reflected else 1.0
-    return np.array([[cos, sin], [-sin * mirror, cos * mirror]])
 
 
 def _as_dtype(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
