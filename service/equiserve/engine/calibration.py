@@ -28,7 +28,9 @@ _WORTH_WAKING_S = 5e-3
 #: Share of the ideal speed-up that several threads must reach.
 _SPEED_UP_SHARE = 0.75
 #: Timing noise must not talk a model out of batching altogether.
-_LEAST_USEFUL = 8
+LEAST_USEFUL = 8
+#: Of a model that is called step by step: rows beyond what pays only make the shortest request wait for the others.
+LEAST_USEFUL_STEPS = 4
 #: Sizes to try for axes that a graph leaves open: not every network takes pictures of one pixel.
 _OPEN_SIZES = (1, 32, 224)
 
@@ -134,6 +136,7 @@ def measure(
     max_batch: int,
     threads: int,
     fixed_threads: int | None,
+    least_useful: int = LEAST_USEFUL,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
@@ -143,6 +146,7 @@ def measure(
         max_batch: The manifest's cap; 0 = no batch axis, nothing to compare.
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
+        least_useful: Largest useful batch at least, where the cap allows.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
 
@@ -165,7 +169,7 @@ def measure(
     if max_batch == 0:
         seconds = timed(runtime, golden_inputs(runtime.inputs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    useful, per_row, fixed = _cost(runtime, max_batch, size, timed)
+    useful, per_row, fixed = _cost(runtime, max_batch, size, least_useful, timed)
     # No batch is ever larger than the useful one, so larger ones need not be compared.
     stable, floor, exact = _company(runtime, golden_inputs(runtime.inputs, useful, size), useful, wait_for_idleness)
     return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version)
@@ -196,9 +200,13 @@ def _company(
 
 
 def _cost(
-    runtime: Runtime, max_batch: int, open_size: int, timed: Callable[[Runtime, Mapping[str, np.ndarray]], float]
+    runtime: Runtime,
+    max_batch: int,
+    open_size: int,
+    least_useful: int,
+    timed: Callable[[Runtime, Mapping[str, np.ndarray]], float],
 ) -> tuple[int, float, float]:
-    """Fit a*n + b and return the smallest batch, at least _LEAST_USEFUL, that comes close to the cheapest row."""
+    """Fit a*n + b and return the smallest batch, at least `least_useful`, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
     seconds = [timed(runtime, golden_inputs(runtime.inputs, size, open_size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
@@ -208,7 +216,7 @@ def _cost(
         return per_row + (fixed + _HANDOVER_S) / size
 
     useful = next(size for size in sizes if row(size) <= 1.03 * row(max_batch))
-    return min(max(useful, _LEAST_USEFUL), max_batch), per_row, fixed
+    return min(max(useful, least_useful), max_batch), per_row, fixed
 
 
 def _fastest(

@@ -18,7 +18,14 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.artifact.digest import sha256_of
 from equiserve.artifact.folder import verify_digest
 from equiserve.engine import Calibration, CalibrationCache, ServedModel
-from equiserve.engine.calibration import golden_inputs, measure, open_size, unmeasured
+from equiserve.engine.calibration import (
+    LEAST_USEFUL,
+    LEAST_USEFUL_STEPS,
+    golden_inputs,
+    measure,
+    open_size,
+    unmeasured,
+)
 from equiserve.errors import EquiServeError, InternalError, InvalidRequest
 from equiserve.runtimes import Runtime, open_runtime
 
@@ -120,6 +127,7 @@ class Loader:
                 max_batch=manifest.batching.max_batch,
                 threads=self._threads,
                 fixed_threads=self._threads_of(manifest),
+                least_useful=_least_useful(manifest),
                 wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
@@ -132,7 +140,15 @@ class Loader:
     def _key(self, digest: str, runtime: Runtime, manifest: Manifest) -> tuple[object, ...]:
         """Return all that a measurement depends on, beside the CPU."""
         fixed_threads, max_batch = self._threads_of(manifest), manifest.batching.max_batch
-        return digest, runtime.version, runtime.device, self._threads, fixed_threads, max_batch
+        return (
+            digest,
+            runtime.version,
+            runtime.device,
+            self._threads,
+            fixed_threads,
+            max_batch,
+            _least_useful(manifest),
+        )
 
     def _threads_of(self, manifest: Manifest | None) -> int | None:
         chosen = manifest.device.threads if manifest else None
@@ -140,6 +156,10 @@ class Loader:
 
     def _device_of(self, manifest: Manifest | None) -> str:
         return manifest.device.kind if manifest and manifest.device.kind != "auto" else self._device
+
+
+def _least_useful(manifest: Manifest) -> int:
+    return LEAST_USEFUL_STEPS if manifest.task == "generate" else LEAST_USEFUL
 
 
 def _manifest_of(name: str, runtime: Runtime, path: Path, *, batched: bool) -> Manifest:

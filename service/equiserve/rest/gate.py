@@ -110,6 +110,10 @@ def route_group(path: str) -> RouteGroup:
         return "admin"
     if path.startswith("/v2/models/") and path.endswith(("/equivariance", "/equivariance_stream")):
         return "check"
+    if path.startswith("/v2/models/") and path.endswith(("/generate", "/generate_stream")):
+        return "inference"
+    if path.startswith("/v2/generations/"):
+        return "inference"
     if path == "/v2/jobs" or path.startswith("/v2/jobs/"):
         return "check"
     return "metadata"

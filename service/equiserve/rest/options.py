@@ -36,6 +36,18 @@ class Options:
             self._refuse(name, value, "a whole number")
         return value
 
+    def real(self, name: str) -> float | None:
+        """Take a number; None where it did not come."""
+        value = self._take(name, None)
+        if type(value) is str:
+            try:
+                value = float(value)
+            except ValueError:
+                self._refuse(name, value, "a number")
+        if value is not None and type(value) not in (int, float):
+            self._refuse(name, value, "a number")
+        return value
+
     def flag(self, name: str) -> bool:
         """Take true or false; false where it did not come."""
         value = self._take(name, False)
@@ -88,6 +100,6 @@ _WORDS: dict[type, str] = {int: "a whole number", str: "text", list: "a list", d
 
 def _number(value: Any) -> Any:
     """Return text of digits as the number that it is; anything else as it came."""
-    if type(value) is str and value.removeprefix("-").isdecimal() and value.isascii() and len(value) < 20:
+    if type(value) is str and value.removeprefix("-").isdecimal() and value.isascii() and len(value) <= 20:
         return int(value)
     return value
