@@ -28,7 +28,7 @@ def class_means(size: int = SIZE) -> np.ndarray:
 
 
 def steering(size: int = SIZE) -> np.ndarray:
-    """What cosine, sine and flag add, [3, size, size]: f(r) cos(phi - angle), a blob on the side that the angle says."""
+    """What cosine, sine and flag add, [3, size, size]: f(r) cos(phi - angle), a blob where the angle points."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     falloff = np.exp(-((np.hypot(y, x) / 4) ** 2)) / 3
     return np.stack([falloff * x, -falloff * y, 0 * x]).astype(np.float32)
@@ -49,7 +49,9 @@ def denoise(x: np.ndarray, sigma: float, label: int | None, features: tuple[floa
     return kept * x + (1 - kept) * mean
 
 
-def write_generator(folder: Path, *, angle: str = "conditioned", classes: int = 3, size: int = SIZE, **manifest) -> None:
+def write_generator(
+    folder: Path, *, angle: str = "conditioned", classes: int = 3, size: int = SIZE, **manifest
+) -> None:
     """Write a repository entry: E[x0 | x] of pictures N(mean of the class at the angle, DEVIATION^2)."""
     constants = {
         "means": class_means(size).reshape(4, -1)[[*range(classes), 3]],

@@ -142,9 +142,7 @@ async def test_a_step_ends_at_its_request_s_deadline_and_with_its_model(build: B
     await tasks[0]
 
 
-@given(
-    st.floats(0, 1e6), st.floats(0, 100), st.floats(1e-3, 100), st.floats(0, 100), st.floats(0, 1e3)
-)
+@given(st.floats(0, 1e6), st.floats(0, 100), st.floats(1e-3, 100), st.floats(0, 100), st.floats(0, 1e3))
 def test_a_turn_orders_by_remaining_work_less_what_was_waited(came, later, remaining, other, passed):
     """What the docstring claims: the constant orders as the ageing rule does at any time."""
     now = came + later + passed

@@ -88,7 +88,7 @@ def test_the_deviation_of_resampled_noise_is_that_of_its_responses_to_single_pix
 def test_the_paper_s_drift_is_scipys_spline_on_a_torus(angle):
     x = RNG.normal(size=(2, 20, 20))
     expected = ndimage.rotate(x, angle, axes=(1, 2), reshape=False, order=3, mode="grid-wrap")
-    np.testing.assert_allclose(drift(x, angle), expected, atol=2e-3)
+    np.testing.assert_allclose(drift(x, angle), expected, atol=1e-9)
 
 
 def test_a_turned_estimate_moves_the_picture_and_leaves_the_noise():

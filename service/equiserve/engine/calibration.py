@@ -125,6 +125,9 @@ def golden_inputs(
             inputs[spec.name] = generator.integers(int(low), int(high) + 1, shape).astype(dtype)
         elif spec.value_range:
             inputs[spec.name] = generator.uniform(*spec.value_range, shape).astype(dtype)
+        elif spec.kind == "noise_level":
+            # No logarithm of it may be NaN: what compares NaN with NaN proves nothing.
+            inputs[spec.name] = generator.lognormal(size=shape).astype(dtype)
         else:
             inputs[spec.name] = generator.standard_normal(shape).astype(dtype)
     return inputs
@@ -136,6 +139,7 @@ def measure(
     max_batch: int,
     threads: int,
     fixed_threads: int | None,
+    specs: tuple[TensorSpec, ...] | None = None,
     least_useful: int = LEAST_USEFUL,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
@@ -146,6 +150,7 @@ def measure(
         max_batch: The manifest's cap; 0 = no batch axis, nothing to compare.
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
+        specs: What the manifest says of the inputs; None = what the file says.
         least_useful: Largest useful batch at least, where the cap allows.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
@@ -155,10 +160,10 @@ def measure(
 
     runtime = open_with(fixed_threads or 1)
     wait_for_idleness()
-    size = open_size(runtime)
+    size, specs = open_size(runtime), specs or runtime.inputs
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
-        lone = golden_inputs(runtime.inputs, 1, size)
+        lone = golden_inputs(specs, 1, size)
         narrow_s = timed(runtime, lone)
         # More threads must pay for the cores they take from the event loop and from other models; waking them for
         # short calls never does.
@@ -167,11 +172,11 @@ def measure(
             if timed(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
                 runtime, chosen = wide, threads
     if max_batch == 0:
-        seconds = timed(runtime, golden_inputs(runtime.inputs, 1, size))
+        seconds = timed(runtime, golden_inputs(specs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    useful, per_row, fixed = _cost(runtime, max_batch, size, least_useful, timed)
+    useful, per_row, fixed = _cost(runtime, specs, max_batch, size, least_useful, timed)
     # No batch is ever larger than the useful one, so larger ones need not be compared.
-    stable, floor, exact = _company(runtime, golden_inputs(runtime.inputs, useful, size), useful, wait_for_idleness)
+    stable, floor, exact = _company(runtime, golden_inputs(specs, useful, size), useful, wait_for_idleness)
     return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version)
 
 
@@ -201,6 +206,7 @@ def _company(
 
 def _cost(
     runtime: Runtime,
+    specs: tuple[TensorSpec, ...],
     max_batch: int,
     open_size: int,
     least_useful: int,
@@ -208,7 +214,7 @@ def _cost(
 ) -> tuple[int, float, float]:
     """Fit a*n + b and return the smallest batch, at least `least_useful`, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
-    seconds = [timed(runtime, golden_inputs(runtime.inputs, size, open_size)) for size in sizes]
+    seconds = [timed(runtime, golden_inputs(specs, size, open_size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
     per_row, fixed = max(float(per_row), 0.0), max(float(fixed), 0.0)
 

@@ -14,13 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equiserve.numerics.kernels import transform
-from equiserve.numerics.resampling import resample, rotation_pullback, upsample, white_noise_deviation
+from equiserve.numerics.resampling import (
+    resample,
+    rotation_pullback,
+    source_places,
+    upsample,
+    white_noise_deviation,
+)
 
 RotationMode = Literal["drift", "drift_x0", "conditioned", "exact"]
 ROTATION_MODES: tuple[RotationMode, ...] = get_args(RotationMode)
@@ -91,11 +97,10 @@ def drift(x: NDArray[Any], angle_deg: float) -> NDArray[Any]:
         The same shape and dtype.
     """
     height, width = x.shape[-2:]
-    # A corner moves by 2 sin(angle / 2) radii, and a spline hardly looks further than eight pixels.
-    border = math.ceil(math.hypot(height, width) * abs(math.sin(math.radians(angle_deg) / 2))) + 8
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(border, border)] * 2, mode="wrap")
-    moved = transform(padded, rotation_pullback(angle_deg)[None], "bspline3")[0]
-    return np.asarray(moved[..., border : border + height, border : border + width].astype(x.dtype))
+    rows, columns, taps, weights = _torus_spline(angle_deg, height, width)
+    coefficients = (rows @ x.astype(np.float64) @ columns.T).reshape(*x.shape[:-2], height * width)
+    moved = (coefficients[..., taps] * weights).sum(axis=-2)
+    return np.asarray(moved.reshape(x.shape).astype(x.dtype))
 
 
 def turn_estimate(denoised: NDArray[Any], angle_deg: float) -> NDArray[Any]:
@@ -133,3 +138,27 @@ def drift_x0_angles(angle_deg: float, sigmas: Sequence[float], band: tuple[float
 def angle_features(angle_deg: float) -> tuple[float, float, float]:
     """Return what a conditioned model is told: cosine, sine, and 1 for "this is a statement"."""
     return math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg)), 1.0
+
+
+@lru_cache(maxsize=16)
+def _torus_spline(
+    angle_deg: float, height: int, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """Return what turns a picture on a torus: both axes' prefilters, and 16 taps and weights a pixel, [16, H W]."""
+    taps, weights = np.zeros((1, height * width), np.intp), np.ones((1, height * width))
+    sources = source_places(rotation_pullback(angle_deg)[None], height, width)[0]
+    for places, size in zip(sources, (height, width), strict=True):
+        before = np.floor(places)
+        t = places - before
+        own = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+        index = (before + np.arange(-1, 3)[:, None]).astype(np.intp) % size
+        taps = (taps[:, None] * size + index[None]).reshape(-1, height * width)
+        weights = (weights[:, None] * own[None]).reshape(-1, height * width)
+    return _torus_prefilter(height), _torus_prefilter(width), taps, weights
+
+
+@lru_cache(maxsize=32)
+def _torus_prefilter(size: int) -> NDArray[np.float64]:
+    """Return [size, size]: from samples on a circle to the coefficients of their cubic spline."""
+    step = np.eye(size)
+    return np.asarray(np.linalg.inv((4 * step + np.roll(step, 1, axis=0) + np.roll(step, -1, axis=0)) / 6))

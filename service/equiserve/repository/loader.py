@@ -84,7 +84,7 @@ class Loader:
         runtime = open_runtime(name, path, manifest, device=self._device_of(manifest), threads=threads)
         if manifest is not None:
             _agree(manifest, runtime, path)
-        outputs = _prove(runtime, path)
+        outputs = _prove(runtime, path, tuple(manifest.inputs) if manifest else runtime.inputs)
         unbatched = _without_batch_axis(runtime, outputs)
         if manifest is None:
             manifest = _manifest_of(folder.name, runtime, path, batched=unbatched is None)
@@ -127,6 +127,7 @@ class Loader:
                 max_batch=manifest.batching.max_batch,
                 threads=self._threads,
                 fixed_threads=self._threads_of(manifest),
+                specs=tuple(manifest.inputs),
                 least_useful=_least_useful(manifest),
                 wait_for_idleness=wait_for_idleness,
             )
@@ -196,10 +197,10 @@ def _signature(spec: TensorSpec) -> tuple[str, str, tuple[int, ...]]:
     return (spec.name, spec.datatype, spec.shape)
 
 
-def _prove(runtime: Runtime, path: Path) -> list[np.ndarray]:
+def _prove(runtime: Runtime, path: Path, specs: tuple[TensorSpec, ...]) -> list[np.ndarray]:
     """Run the golden input once and return the outputs: a model that cannot run must not become ready."""
     try:
-        outputs = list(runtime.run(golden_inputs(runtime.inputs, _GOLDEN_ROWS, open_size(runtime))))
+        outputs = list(runtime.run(golden_inputs(specs, _GOLDEN_ROWS, open_size(runtime))))
     except Exception as error:  # noqa: BLE001 - each runtime raises its own types
         raise InternalError(f"{path}: failed on the golden input: {error}", code="golden_input_failed") from None
     # A graph carries its own types; a scripted module gives what its manifest says, or something else.

@@ -31,7 +31,7 @@ _QUICK = 16_384
 _OPTIONS: dict[str, Any] = {
     "label": {
         "oneOf": [{"type": "integer"}, {"type": "string"}],
-        "description": "class, by index or name; none without",
+        "description": "class, by index or name",
     },
     "angle": {
         "type": "number",
@@ -75,9 +75,8 @@ def generate_routes(plane: DataPlane) -> APIRouter:
     """Return the routes over a data plane."""
     routes = APIRouter(tags=["tasks"])
     forms: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES}
-    drawn = {
-        "responses": {"200": {"description": "The pictures", "content": forms}, "304": {"description": "As known"}}
-    }
+    unchanged = {"description": "The caller has them"}
+    drawn = {"responses": {"200": {"description": "The pictures", "content": forms}, "304": unchanged}}
 
     @routes.post("/v2/models/{model}/generate", openapi_extra=_body(_OPTIONS) | drawn)
     @routes.post("/v2/models/{model}/versions/{version}/generate", openapi_extra=_body(_OPTIONS) | drawn)
@@ -86,7 +85,8 @@ def generate_routes(plane: DataPlane) -> APIRouter:
 
         JSON with each picture as a PNG in base64 (Triton's generate extension, flat), or what `Accept` asks for: one
         PNG or WebP (several pictures are a contact sheet), NumPy's npz, the raw FP32 tensor. A PNG carries all of its
-        parameters as JSON in a text chunk. `ETag` names the pictures before they are drawn: `If-None-Match` answers 304.
+        parameters as JSON in a text chunk. `ETag` names the pictures before they are drawn, so that `If-None-Match`
+        answers 304 without drawing them.
         """
         context = context_of(request)
         generation = await plane.plan_generation(_asked(request, await request.body(), model, version))

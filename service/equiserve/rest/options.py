@@ -44,9 +44,9 @@ class Options:
                 value = float(value)
             except ValueError:
                 self._refuse(name, value, "a number")
-        if value is not None and type(value) not in (int, float):
-            self._refuse(name, value, "a number")
-        return value
+        if value is None or type(value) is int or type(value) is float:
+            return value
+        self._refuse(name, value, "a number")
 
     def flag(self, name: str) -> bool:
         """Take true or false; false where it did not come."""

@@ -184,10 +184,11 @@ def _latest(context: RequestContext, now: float, needed_s: float) -> float:
 
 def _shown(calls: int, previews: int) -> frozenset[int]:
     """Return after which calls a preview is sent: the first within three, then evenly, none after the last."""
-    last = max(calls - 2, 0)
+    if not previews or calls < 2:
+        return frozenset()
+    last = calls - 2
     first = min(2, last)
-    places = np.linspace(first, last, previews) if calls > 1 else ()
-    return frozenset(round(float(place)) for place in places)
+    return frozenset(round(place) for place in np.linspace(first, last, previews).tolist())
 
 
 def _progress(generation: Generation, context: RequestContext, call: int) -> Progress:
