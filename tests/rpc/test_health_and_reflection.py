@@ -17,6 +17,7 @@ SERVICES = (
     "inference.GRPCInferenceService",
     "equiserve.v1.Classifier",
     "equiserve.v1.Equivariance",
+    "equiserve.v1.Generator",
     "equiserve.v1.Jobs",
 )
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -3,9 +3,9 @@
 from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
 from equiserve.client.events import CheckEvent
-from equiserve.client.options import CheckOptions
+from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState, Prediction
+from equiserve.client.results import CheckResult, Classification, Generated, JobStatus, ModelState, Prediction
 
 __all__ = [
     "AsyncClient",
@@ -14,6 +14,8 @@ __all__ = [
     "CheckResult",
     "Classification",
     "Client",
+    "GenerateOptions",
+    "Generated",
     "JobStatus",
     "ModelState",
     "Picture",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -12,9 +13,11 @@ import orjson
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
 from equiserve.client.pictures import Picture, as_list, to_base64
-from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState
+from equiserve.client.results import CheckResult, Classification, Generated, JobStatus, ModelState
 from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs
 from equiserve.errors import InternalError
+
+T = TypeVar("T")
 
 _JSON = {"content-type": "application/json"}
 
@@ -83,6 +86,42 @@ def classify(
     """Ask for the classes of pictures."""
     body = {"images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", f"{_model_path(model, version)}/classify", _json, orjson.dumps(body), _JSON)
+
+
+def generate(model: str, version: str, options: Mapping[str, Any]) -> Exchange[Generated]:
+    """Ask for pictures, as arrays."""
+
+    def read(answer: Answer) -> Generated:
+        with np.load(io.BytesIO(_successful(answer).body), allow_pickle=False) as content:
+            parameters = orjson.loads(content["parameters"].tobytes())
+            return Generated(content["pictures"], parameters, answer.headers.get("etag", ""))
+
+    return _generation(model, version, options, "application/x-npz", read)
+
+
+def generate_file(model: str, version: str, options: Mapping[str, Any], media_type: str) -> Exchange[bytes]:
+    """Ask for pictures, as a file."""
+    return _generation(model, version, options, media_type, lambda answer: _successful(answer).body)
+
+
+def generate_stream(model: str, version: str, options: Mapping[str, Any]) -> Exchange[None]:
+    """Ask for the events of a generation; `read` is for answers that are no stream."""
+    headers = {**_JSON, "accept": "text/event-stream"}
+    path = f"{_model_path(model, version)}/generate_stream"
+    return Exchange("POST", path, _nothing, orjson.dumps(_given(options)), headers)
+
+
+def cancel_generation(request_id: str) -> Exchange[int]:
+    """Ask to end a generation."""
+    path = f"/v2/generations/{quote(request_id, safe='')}"
+    return Exchange("DELETE", path, lambda answer: _json(answer)["cancelled"])
+
+
+def _generation(
+    model: str, version: str, options: Mapping[str, Any], media_type: str, read: Callable[[Answer], T]
+) -> Exchange[T]:
+    headers = {**_JSON, "accept": media_type}
+    return Exchange("POST", f"{_model_path(model, version)}/generate", read, orjson.dumps(_given(options)), headers)
 
 
 def check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[CheckResult]:

@@ -95,7 +95,7 @@ class Options:
         raise InvalidRequest(f"{name}: got {describe(value)}, expected {expected}", code="invalid_option", field=name)
 
 
-_WORDS: dict[type, str] = {int: "a whole number", str: "text", list: "a list", dict: "an object"}
+_WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
 def _number(value: Any) -> Any:
