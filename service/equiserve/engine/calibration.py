@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,10 +28,24 @@ _HANDOVER_S = 100e-6
 _WORTH_WAKING_S = 5e-3
 #: Share of the ideal speed-up that several threads must reach.
 _SPEED_UP_SHARE = 0.75
-#: Timing noise must not talk a model out of batching altogether.
-LEAST_USEFUL = 8
-#: Of a model that is called step by step: rows beyond what pays only make the shortest request wait for the others.
-LEAST_USEFUL_STEPS = 4
+
+
+class Useful(NamedTuple):
+    """What makes a batch large enough.
+
+    Attributes:
+        rows: At least so many: timing noise must not talk a model out of batching altogether.
+        excess: What its row may cost, over a row of the largest batch.
+    """
+
+    rows: int
+    excess: float
+
+
+USEFUL = Useful(8, 1.03)
+#: Of a model that is called step by step: larger batches make the shortest request wait for the others at every step.
+USEFUL_STEPS = Useful(4, 1.1)
+
 #: Sizes to try for axes that a graph leaves open: not every network takes pictures of one pixel.
 _OPEN_SIZES = (1, 32, 224)
 
@@ -140,7 +155,7 @@ def measure(
     threads: int,
     fixed_threads: int | None,
     specs: tuple[TensorSpec, ...] | None = None,
-    least_useful: int = LEAST_USEFUL,
+    useful: Useful = USEFUL,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
@@ -151,7 +166,7 @@ def measure(
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
         specs: What the manifest says of the inputs; None = what the file says.
-        least_useful: Largest useful batch at least, where the cap allows.
+        useful: What makes a batch large enough.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
 
@@ -174,10 +189,10 @@ def measure(
     if max_batch == 0:
         seconds = timed(runtime, golden_inputs(specs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    useful, per_row, fixed = _cost(runtime, specs, max_batch, size, least_useful, timed)
+    largest, per_row, fixed = _cost(runtime, specs, max_batch, size, useful, timed)
     # No batch is ever larger than the useful one, so larger ones need not be compared.
-    stable, floor, exact = _company(runtime, golden_inputs(specs, useful, size), useful, wait_for_idleness)
-    return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version)
+    stable, floor, exact = _company(runtime, golden_inputs(specs, largest, size), largest, wait_for_idleness)
+    return Calibration(True, stable, floor, exact, largest, per_row, fixed, chosen, cpu_name(), runtime.version)
 
 
 def _company(
@@ -209,10 +224,10 @@ def _cost(
     specs: tuple[TensorSpec, ...],
     max_batch: int,
     open_size: int,
-    least_useful: int,
+    enough: Useful,
     timed: Callable[[Runtime, Mapping[str, np.ndarray]], float],
 ) -> tuple[int, float, float]:
-    """Fit a*n + b and return the smallest batch, at least `least_useful`, that comes close to the cheapest row."""
+    """Fit a*n + b and return the smallest batch, with enough rows, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
     seconds = [timed(runtime, golden_inputs(specs, size, open_size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
@@ -221,8 +236,8 @@ def _cost(
     def row(size: int) -> float:
         return per_row + (fixed + _HANDOVER_S) / size
 
-    useful = next(size for size in sizes if row(size) <= 1.03 * row(max_batch))
-    return min(max(useful, least_useful), max_batch), per_row, fixed
+    useful = next(size for size in sizes if row(size) <= enough.excess * row(max_batch))
+    return min(max(useful, enough.rows), max_batch), per_row, fixed
 
 
 def _fastest(

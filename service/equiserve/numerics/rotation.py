@@ -62,9 +62,8 @@ def turn_noise(noise: NDArray[Any], angle_deg: float) -> NDArray[Any]:
     """
     turns, rest = split_angle(angle_deg)
     if rest:
-        pullback = rotation_pullback(rest)[None]
-        deviation = white_noise_deviation(pullback, noise.shape[-2], noise.shape[-1], "reflect")[0]
-        noise = (resample(upsample(noise), pullback, "reflect")[0] / deviation).astype(noise.dtype)
+        moved = resample(upsample(noise), rotation_pullback(rest)[None], "reflect")[0]
+        noise = (moved / _noise_deviation(rest, noise.shape[-2], noise.shape[-1])).astype(noise.dtype)
     return np.rot90(noise, turns, axes=(-2, -1)) if turns else noise
 
 
@@ -138,6 +137,11 @@ def drift_x0_angles(angle_deg: float, sigmas: Sequence[float], band: tuple[float
 def angle_features(angle_deg: float) -> tuple[float, float, float]:
     """Return what a conditioned model is told: cosine, sine, and 1 for "this is a statement"."""
     return math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg)), 1.0
+
+
+@lru_cache(maxsize=64)
+def _noise_deviation(angle_deg: float, height: int, width: int) -> NDArray[np.float64]:
+    return white_noise_deviation(rotation_pullback(angle_deg)[None], height, width, "reflect")[0]
 
 
 @lru_cache(maxsize=16)

@@ -19,8 +19,9 @@ from equiserve.artifact.digest import sha256_of
 from equiserve.artifact.folder import verify_digest
 from equiserve.engine import Calibration, CalibrationCache, ServedModel
 from equiserve.engine.calibration import (
-    LEAST_USEFUL,
-    LEAST_USEFUL_STEPS,
+    USEFUL,
+    USEFUL_STEPS,
+    Useful,
     golden_inputs,
     measure,
     open_size,
@@ -128,7 +129,7 @@ class Loader:
                 threads=self._threads,
                 fixed_threads=self._threads_of(manifest),
                 specs=tuple(manifest.inputs),
-                least_useful=_least_useful(manifest),
+                useful=_useful(manifest),
                 wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
@@ -148,7 +149,7 @@ class Loader:
             self._threads,
             fixed_threads,
             max_batch,
-            _least_useful(manifest),
+            _useful(manifest),
         )
 
     def _threads_of(self, manifest: Manifest | None) -> int | None:
@@ -159,8 +160,8 @@ class Loader:
         return manifest.device.kind if manifest and manifest.device.kind != "auto" else self._device
 
 
-def _least_useful(manifest: Manifest) -> int:
-    return LEAST_USEFUL_STEPS if manifest.task == "generate" else LEAST_USEFUL
+def _useful(manifest: Manifest) -> Useful:
+    return USEFUL_STEPS if manifest.task == "generate" else USEFUL
 
 
 def _manifest_of(name: str, runtime: Runtime, path: Path, *, batched: bool) -> Manifest:
