@@ -163,6 +163,9 @@ def main() -> int:
                 (path for path in (models / model).iterdir() if path.is_dir()), key=lambda path: int(path.name)
             )
             bare = Bare(newest / "model.onnx", int(properties["threads"]))
+            edges, before = event_loop_lag(server)
+            time.sleep(5)
+            idle_lag_ms = lag_percentile_ms(edges, event_loop_lag(server)[1] - before, 99)
             all_at_once(server, model, mixed_requests(4))
             pairs = [measure(server, model, bare, seed) for seed in range(rounds)]
             cost = bare.cost()

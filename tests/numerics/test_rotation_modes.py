@@ -123,6 +123,14 @@ def test_noise_is_a_function_of_seed_and_draw_alone():
     assert standard_normal((SEEDS - 1,), 1000, (1, 1, 1)).shape == (1, 1, 1, 1)
 
 
+@pytest.mark.parametrize("seed", [0, 7, SEEDS - 1])
+@pytest.mark.parametrize("draw", [0, 3])
+def test_the_noise_is_numpy_s_philox_keyed_by_the_seed(seed, draw):
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, draw]))
+    expected = generator.standard_normal((2, 3, 5), np.float32)
+    np.testing.assert_array_equal(standard_normal((1, seed), draw, (2, 3, 5))[1], expected)
+
+
 def test_the_noise_of_a_seed_is_what_it_was():
     """A numpy that draws otherwise would change every picture: it must be noticed."""
     drawn = standard_normal((7,), 0, (1, 1, 4)).ravel()

@@ -141,7 +141,7 @@ def angle_features(angle_deg: float) -> tuple[float, float, float]:
 
 @lru_cache(maxsize=64)
 def _noise_deviation(angle_deg: float, height: int, width: int) -> NDArray[np.float64]:
-    return white_noise_deviation(rotation_pullback(angle_deg)[None], height, width, "reflect")[0]
+    return np.asarray(white_noise_deviation(rotation_pullback(angle_deg)[None], height, width, "reflect")[0])
 
 
 @lru_cache(maxsize=16)
