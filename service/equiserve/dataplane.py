@@ -28,6 +28,7 @@ from equiserve.engine import Admission, CalibrationCache, ComputePool, RequestCo
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.engine.validation import validate
 from equiserve.errors import InvalidRequest, NotFound, Unavailable, Unsupported
+from equiserve.generator_check import GeneratorCheckReport, GeneratorCheckRequest, check_generator
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
@@ -322,6 +323,21 @@ class DataPlane:
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""
         return await report_of(self.check_events(request, context))
+
+    async def check_generator(self, request: GeneratorCheckRequest, context: RequestContext) -> GeneratorCheckReport:
+        """Check whether what a generator draws turns as asked; see `generator_check`."""
+        asked = request.generate
+        model = await self.repository.get(asked.model, asked.version, asked.runtime)
+        report = await check_generator(
+            model,
+            request,
+            context,
+            compute=self.compute,
+            max_orbit=self.settings.max_orbit,
+            max_pictures=self.settings.max_pictures,
+        )
+        self.checker.statistics.record(report.content, "request")
+        return report
 
     def check_events(self, request: AnyCheckRequest, context: RequestContext) -> AsyncGenerator[AnyCheckEvent, None]:
         """Run an equivariance check and tell how it goes; closing the stream stops it between two batches."""

@@ -127,7 +127,16 @@ def generate_routes(plane: DataPlane) -> APIRouter:
 def _asked(request: Request, body: bytes, model: str, version: str, previews: int | None = None) -> GenerateRequest:
     options = Options(_values(request.headers, request.scope["query_string"], body))
     options.text("id")  # a field of the generate extension; x-request-id is what counts
-    asked = GenerateRequest(
+    asked = generate_request(options, model, version)
+    if previews is not None:
+        asked.previews = options.whole("previews", previews)
+    options.require_none_left()
+    return asked
+
+
+def generate_request(options: Options, model: str, version: str) -> GenerateRequest:
+    """Take the options of a generation; raises InvalidRequest."""
+    return GenerateRequest(
         model,
         version,
         runtime=options.text("runtime"),
@@ -142,10 +151,6 @@ def _asked(request: Request, body: bytes, model: str, version: str, previews: in
         n=options.whole("n", 1),
         priority=options.whole("priority", 0),
     )
-    if previews is not None:
-        asked.previews = options.whole("previews", previews)
-    options.require_none_left()
-    return asked
 
 
 def _values(headers: Mapping[str, str], query: bytes, body: bytes) -> dict[str, Any]:
