@@ -30,7 +30,7 @@ STREAM = "/v2/models/steered/generate_stream"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = write_generators(tmp_path_factory.mktemp("generators"))
-    async with generator_plane(root, tmp_path_factory.mktemp("cache"), max_pictures=16) as plane:
+    async with generator_plane(root, tmp_path_factory.mktemp("cache"), max_pictures=32) as plane:
         yield plane
 
 
@@ -153,6 +153,15 @@ async def test_a_stream_shows_the_picture_forming(client, plane) -> None:
     assert events[-1][1]["parameters"] == plain["parameters"]
 
 
+async def test_a_stream_of_many_pictures_is_encoded_off_the_loop_and_says_the_same(client) -> None:
+    asked = {"seed": 3, "steps": 4, "n": 24}
+    many = events_of((await client.post(STREAM, json=asked | {"previews": 1})).content)
+    assert [name for name, _ in many if name != "progress"] == ["preview", "completed"]
+    size = 5 * SIZE + 4 * 2
+    assert pixels_of(base64.b64decode(dict(many)["preview"]["png"])).shape == (size, size)
+    assert many[-1][1]["pictures"] == (await client.post(DRAW, json=asked)).json()["pictures"]
+
+
 async def test_a_positive_angle_turns_counter_clockwise_as_seen(client) -> None:
     response = await client.post(
         DRAW, json={"label": 0, "angle": 90, "n": 16, "seed": 0}, headers={"accept": "application/octet-stream"}
@@ -177,7 +186,7 @@ async def test_a_positive_angle_turns_counter_clockwise_as_seen(client) -> None:
         ({"params": {"angle": "north"}}, 400, "angle"),
         ({"json": {"angle": True}}, 400, "angle"),
         ({"content": b'{"angle": NaN}'}, 400, "body"),
-        ({"json": {"n": 17}}, 400, "n"),
+        ({"json": {"n": 33}}, 400, "n"),
         ({"params": {"guidance": "2"}}, 400, "guidance"),
         ({"content": b'{"seed": 18446744073709551616}'}, 400, "seed"),
         ({"params": {"seed": "18446744073709551616"}}, 400, "seed"),
