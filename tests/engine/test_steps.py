@@ -97,6 +97,21 @@ async def test_other_models_go_before_the_next_step(build: Build) -> None:
     assert order.index("classified") <= 2, "it waited for what ran, not for all that was to come"
 
 
+async def test_background_work_does_not_slip_in_between_two_steps(build: Build) -> None:
+    runtime = Recording()
+    generator, checked = build(runtime, max_batch=1), build(runtime, max_batch=1)
+
+    async def generate() -> None:
+        for _ in range(3):
+            await generator.infer_step(row(1), turn=1.0, token=CancelToken())
+
+    runtime.gate.clear()
+    tasks = await started(generate(), checked.infer_background(row(2)), checked.infer_background(row(3)))
+    runtime.gate.set()
+    await asyncio.gather(*tasks)
+    assert runtime.ran == [[1], [1], [1], [2], [3]]
+
+
 async def test_rows_beyond_the_largest_batch_come_back_in_order(build: Build) -> None:
     model = build(DoublingRuntime(), max_batch=4)
     x = np.arange(33, dtype=np.float32).reshape(11, 3)

@@ -67,6 +67,7 @@ class Scheduler:
         self._loop = asyncio.get_running_loop()
         self._pool = WorkerPool(threads)
         self._waiting: dict[Lane, None] = {}
+        self._returning = 0
         self._scheduled = False
 
     @property
@@ -118,6 +119,8 @@ class Scheduler:
             head = lane.batcher.head()
             if head is None:
                 del self._waiting[lane]
+            elif head.background and self._returning:
+                continue  # foreground steps are on their way
             elif lane.running < lane.instances and not lane.returning and not self._lingers(lane):
                 order = head.urgency()
                 if best_order is None or order < best_order:
@@ -138,6 +141,7 @@ class Scheduler:
         lane.running -= 1
         steps = any(call.turn for call in batch.calls)
         lane.returning += steps
+        self._returning += steps
         # The next batch starts before this one's answers are written: the device never waits for the edges.
         if self._waiting:
             self.dispatch()
@@ -148,6 +152,7 @@ class Scheduler:
 
     def _returned(self, lane: Lane) -> None:
         lane.returning -= 1
+        self._returning -= 1
         if self._waiting:
             self.dispatch()
 
