@@ -25,10 +25,13 @@ def write_generators(root: Path) -> Path:
 
 
 @asynccontextmanager
-async def generator_plane(root: Path, cache: Path, **settings: Any) -> AsyncIterator[DataPlane]:
-    """A loaded data plane over such a repository."""
+async def generator_plane(root: Path, cache: Path | None = None, **settings: Any) -> AsyncIterator[DataPlane]:
+    """A data plane over such a repository, loaded and calibrated; the calibrations are shared unless told otherwise."""
+    cache = cache or root.parent / "calibrations"
     plane, scheduler = build_plane(Settings(models=root, cache=cache, **settings))
     await plane.repository.load_all()
+    # What is measured later changes sessions and padding under a test's feet.
+    await until(lambda: all(model.calibration.measured for model in plane.repository.models()), 60)
     yield plane
     await plane.close()
     plane.repository.close()

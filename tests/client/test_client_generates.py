@@ -23,7 +23,7 @@ from generator_planes import draw, generator_plane, write_generators
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = write_generators(tmp_path_factory.mktemp("generators"))
-    async with generator_plane(root, tmp_path_factory.mktemp("cache")) as plane:
+    async with generator_plane(root) as plane:
         yield plane
 
 

@@ -30,7 +30,7 @@ STREAM = "/v2/models/steered/generate_stream"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = write_generators(tmp_path_factory.mktemp("generators"))
-    async with generator_plane(root, tmp_path_factory.mktemp("cache"), max_pictures=32) as plane:
+    async with generator_plane(root, max_pictures=32) as plane:
         yield plane
 
 

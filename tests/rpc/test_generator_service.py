@@ -27,7 +27,7 @@ Request = generator_pb2.GenerateRequest
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = write_generators(tmp_path_factory.mktemp("generators"))
-    async with generator_plane(root, tmp_path_factory.mktemp("cache")) as plane:
+    async with generator_plane(root) as plane:
         yield plane
 
 

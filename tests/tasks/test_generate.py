@@ -33,7 +33,7 @@ def generators(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(generators: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
-    async with generator_plane(generators, tmp_path_factory.mktemp("cache"), max_pictures=32) as plane:
+    async with generator_plane(generators, max_pictures=32) as plane:
         yield plane
 
 
@@ -130,7 +130,7 @@ async def test_a_picture_does_not_depend_on_its_company(plane: DataPlane, genera
     )
     assert mean > 2, "they did share batches"
     assert plane.generations.rows == len(plane.generations) == 0
-    async with generator_plane(generators, tmp_path) as restarted:
+    async with generator_plane(generators) as restarted:
         for request, drawn in zip(requests, together, strict=True):
             if isinstance(drawn, Completed):
                 alone = await draw(restarted, **request)
@@ -240,7 +240,7 @@ async def test_a_deadline_ends_a_generation_and_a_hopeless_one_is_refused(plane:
 
 
 async def test_no_more_rows_are_under_way_than_the_server_holds(generators: Path, tmp_path: Path) -> None:
-    async with generator_plane(generators, tmp_path, max_queued_rows=8) as plane:
+    async with generator_plane(generators, max_queued_rows=8) as plane:
         model = await plane.repository.get("steered")
         held = Held(model)
         model.replace_runtime(held)
@@ -303,7 +303,7 @@ async def test_what_is_no_generator_draws_nothing(plane: DataPlane, tmp_path: Pa
         (folder / "1").mkdir(parents=True)
         (folder / "1" / "model.onnx").write_bytes((root / "plain" / "1" / "model.onnx").read_bytes())
         (folder / "model.yaml").write_text(text.replace("name: plain", f"name: {name}").replace(*changed))
-    async with generator_plane(root, tmp_path / "cache") as other:
+    async with generator_plane(root) as other:
         with pytest.raises(Unsupported, match="draws no pictures"):
             await draw(other, "infers")
         with pytest.raises(Exception, match="sigma_max"):
