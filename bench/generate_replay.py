@@ -6,6 +6,8 @@ replaced by its cost a * rows + b. Nothing is measured here but waiting, so the 
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,3 +105,31 @@ def step_by_step(asked: Arrivals, cost: Cost, cap: int, ageing: float = AGEING) 
 def mean_by_steps(asked: Arrivals, latencies: np.ndarray) -> dict[int, float]:
     """Return the mean latency of the requests of each number of steps, seconds."""
     return {steps: float(latencies[asked.steps == steps].mean()) for steps in STEPS}
+
+
+def main() -> None:
+    """Print the mean waits of a fixed cost: the same figures on every machine."""
+    parser = argparse.ArgumentParser(prog="python -m bench.generate_replay", description=__doc__)
+    parser.add_argument("--row-ms", type=float, default=2.75, help="cost of a row (a network of a million parameters)")
+    parser.add_argument("--batch-ms", type=float, default=0.3, help="cost of a batch beside its rows")
+    parser.add_argument("--cap", type=int, default=4, help="most rows in a batch")
+    parser.add_argument("--load", type=float, default=0.85, help="of a server of one request at a time")
+    parser.add_argument("--requests", type=int, default=4000)
+    arguments = parser.parse_args()
+    cost = Cost(arguments.row_ms * 1e-3, arguments.batch_ms * 1e-3)
+    rounds = [arrivals(cost, arguments.load, arguments.requests, seed) for seed in range(5)]
+    print(f"| mean latency, ms | {' | '.join(f'{steps} steps' for steps in STEPS)} |")
+    print(f"|{' --- |' * (len(STEPS) + 1)}")
+    policies: dict[str, Callable[[Arrivals], np.ndarray]] = {
+        "one request at a time": lambda asked: one_at_a_time(asked, cost),
+        "steps, shortest first": lambda asked: step_by_step(asked, cost, arguments.cap, ageing=1e6),
+        f"steps, shortest first, ageing {AGEING:g}": lambda asked: step_by_step(asked, cost, arguments.cap),
+    }
+    for name, policy in policies.items():
+        means = [mean_by_steps(asked, policy(asked)) for asked in rounds]
+        medians = (np.median([mean[steps] for mean in means]) * 1e3 for steps in STEPS)
+        print(f"| {name} | {' | '.join(f'{median:.0f}' for median in medians)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
