@@ -1,0 +1,54 @@
+"""Train a denoiser: ``python -m equiserve_models.diffusion.train mnist-diffusion``; a second start resumes."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from equiserve.errors import EquiServeError
+from equiserve_models.diffusion import pictures
+from equiserve_models.diffusion.recipes import RECIPES
+from equiserve_models.training.loop import train
+
+RUNS = Path("runs")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train until the plan is done or the minutes are used, and write ``runs/<recipe>/metrics.json``."""
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.diffusion.train", description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, leave a checkpoint")
+    parser.add_argument("--epochs", type=int, help="plan another number of epochs than the recipe")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
+    parser.add_argument("--fresh", action="store_true", help="forget the checkpoint instead of resuming")
+    options = parser.parse_args(arguments)
+
+    recipe = RECIPES[options.recipe]
+    if options.epochs is not None:
+        recipe = dataclasses.replace(recipe, plan=dataclasses.replace(recipe.plan, epochs=options.epochs))
+    folder = options.runs / options.recipe
+    if options.fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    data = pictures.load(recipe.dataset, "train")
+    denoiser = recipe.build().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _, progress = train(denoiser, recipe.loss(data), len(data.labels), recipe.plan, folder, options.minutes)
+    metrics = {"recipe": dataclasses.asdict(recipe), "progress": dataclasses.asdict(progress)}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    print(json.dumps(metrics["progress"]))
+
+
+if __name__ == "__main__":
+    # Settings of the process, not of whoever calls main: the second one changes all arithmetic from here on.
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)
