@@ -95,4 +95,4 @@ class Denoiser(nn.Module):
         """
         sigma = sigma.clamp(min=SMALLEST_SIGMA)
         skip, out, inside = (scale[:, None, None, None] for scale in self.objective.scales(sigma))
-        return skip * x + out * self.network(inside * x, sigma.log() / 4, label, angle)
+        return skip * x + out * self.network(inside * x, sigma, label, angle)

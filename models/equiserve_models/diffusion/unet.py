@@ -67,9 +67,11 @@ class ConditionEmbedding(nn.Module):
         self.angle = nn.Linear(3, config.embedding)
         self.mix = nn.Linear(config.embedding, config.embedding)
 
-    def forward(self, level: Tensor, label: Tensor, angle: Tensor) -> Tensor:
-        """Embed ln(sigma) / 4 float32 [B], a class int64 [B] and (cos, sin, flag) float32 [B, 3]."""
-        phase = level[:, None] * self.frequencies
+    def forward(self, sigma: Tensor, label: Tensor, angle: Tensor) -> Tensor:
+        """Embed a noise level float32 [B], a class int64 [B] and (cos, sin, flag) float32 [B, 3]."""
+        # One logarithm a frequency: a runtime computes whole vectors of 8 or 16 otherwise than what is left over of
+        # [B], and a row's bits would depend on its place in the batch.
+        phase = sigma[:, None].expand(-1, FREQUENCIES).log() / 4 * self.frequencies
         noise = self.noise(torch.cat((phase.cos(), phase.sin()), 1))
         # Where the flag is 0, nothing of the angle is heard.
         stated = torch.cat((angle[:, :2] * angle[:, 2:], angle[:, 2:]), 1)
@@ -146,9 +148,9 @@ class UNet(nn.Module):
         self.activation = _nonlinearity(config, config.size, first)
         self.output = _zero(nn.Conv2d(first, config.channels, 3, padding=1))
 
-    def forward(self, x: Tensor, level: Tensor, label: Tensor, angle: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sigma: Tensor, label: Tensor, angle: Tensor) -> Tensor:
         """See the class; the conditions are those of `ConditionEmbedding`."""
-        embedding = self.embedding(level, label, angle)
+        embedding = self.embedding(sigma, label, angle)
         x = self.input(x)
         skips = []
         for down, block in zip(self.down, self.down_blocks, strict=True):
