@@ -81,7 +81,7 @@ _MNIST = Recipe(
     dataset="mnist",
     objective=Objective(kind="edm", sigma_data=0.6),
     plan=Plan(
-        epochs=8, batch_size=64, learning_rate=2e-3, weight_decay=0.0, warmup=0.03, ema_decay=0.999, clip=1.0, seed=0
+        epochs=4, batch_size=64, learning_rate=2e-3, weight_decay=0.0, warmup=0.03, ema_decay=0.999, clip=1.0, seed=0
     ),
 )
 
