@@ -55,8 +55,11 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
     denoiser = denoiser.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     folder = zoo / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
-    program = trace(denoiser)
-    export.write_onnx(program, folder / "model.onnx", INPUTS, OUTPUT)
+    with warnings.catch_warnings():
+        # torch's own exporter uses a deprecated pytree check.
+        warnings.simplefilter("ignore", FutureWarning)
+        program = trace(denoiser)
+        export.write_onnx(program, folder / "model.onnx", INPUTS, OUTPUT)
     export.write_torchscript(program, folder / "model.pt", frozen=False)
     runners = {
         "model.onnx": onnx_runner(folder / "model.onnx"),
@@ -100,10 +103,7 @@ def trace(denoiser: Denoiser) -> ExportedProgram:
         torch.zeros(rows, 3),
     )
     batch = Dim("batch", min=1, max=4096)
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        return torch.export.export(denoiser, example, dynamic_shapes=tuple({0: batch} for _ in example))
+    return torch.export.export(denoiser, example, dynamic_shapes=tuple({0: batch} for _ in example))
 
 
 def onnx_runner(path: Path) -> Runner:
