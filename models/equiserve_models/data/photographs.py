@@ -74,9 +74,7 @@ def load(split: str) -> Photographs:
             raise NotFound(f"{path.name} is not in $EQUISERVE_DATA/{FOLDER} (docs/data.md)", field="EQUISERVE_DATA")
     found = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
     if found != digest:
-        raise NotFound(
-            f"photographs {first} to {last} have SHA-256 {found}, expected {digest}", field="EQUISERVE_DATA"
-        )
+        raise NotFound(f"photographs {first} to {last} have SHA-256 {found}, expected {digest}", field="EQUISERVE_DATA")
     photographs = [np.asarray(Image.open(path).convert("RGB").reduce(2)) for path in paths]
     shapes = np.array([photograph.shape[:2] for photograph in photographs], np.int64)
     sizes = shapes.prod(1)

@@ -25,7 +25,13 @@ def turned_noise(noise: Tensor, degrees: Tensor) -> Tensor:
 
 
 def equivariance_error(
-    denoiser: nn.Module, clean: Tensor, noise: Tensor, sigma: Tensor, label: Tensor, degrees: Tensor, generator: Generator
+    denoiser: nn.Module,
+    clean: Tensor,
+    noise: Tensor,
+    sigma: Tensor,
+    label: Tensor,
+    degrees: Tensor,
+    generator: Generator,
 ) -> Tensor:
     """Return the mean squared difference, in the disc, of the turned estimate and the estimate of the turned picture.
 

@@ -102,4 +102,6 @@ def halving(size: int, channels: int, kernel: Kernel) -> nn.Module:
     kind, beta, normalised = kernel
     if kind == "published":
         return PublishedResampling(channels, filters.published_kernel(beta, normalised), doubling=False)
-    return MaxPooling() if kind == "pooled" else MatrixResampling(filters.downsampling_matrix(size, filters.half_band()))
+    return (
+        MaxPooling() if kind == "pooled" else MatrixResampling(filters.downsampling_matrix(size, filters.half_band()))
+    )

@@ -235,9 +235,7 @@ def _manifest(name: str, recipe: Recipe, denoiser: Denoiser, versions: dict[str,
             TensorSpec(name="angle", datatype="FP32", shape=(-1, 3), axes=("batch", "coord"), kind="angle"),
         ],
         outputs=[
-            TensorSpec(
-                name=OUTPUT, datatype="FP32", shape=picture, axes=axes, kind="picture", value_range=(-1.0, 1.0)
-            )
+            TensorSpec(name=OUTPUT, datatype="FP32", shape=picture, axes=axes, kind="picture", value_range=(-1.0, 1.0))
         ],
         labels=list(datasets.SOURCES["mnist"].labels),
         runtimes=["onnx", "torchscript"],
