@@ -40,7 +40,7 @@ def register(pictures: Pictures, upright: Pictures) -> Registration:
     return Registration((achieved + 180.0) % 360.0 - 180.0, correlation)
 
 
-def angle_error(achieved: NDArray[np.float64], asked: float) -> NDArray[np.float64]:
+def angle_error(achieved: NDArray[np.float64], asked: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return |achieved - asked| around the circle, degrees in [0, 180]."""
     return np.abs((achieved - asked + 180.0) % 360.0 - 180.0)
 

@@ -85,7 +85,7 @@ def _facts(manifest: Manifest, version: int) -> list[tuple[str, str]]:
         ("data", "; ".join((ABOUT[data["name"]], data["licence"], *filter(None, (data.get("backgrounds"),))))),
         (
             "training",
-            f"{training['samples_seen']:,} pictures ({epochs:.1f} of {planned} epochs) on one CPU core of a busy machine, "
+            f"{training['samples_seen']:,} pictures ({epochs:.1f} of {planned} epochs), one core of a busy machine, "
             f"{training['wall_seconds'] / 60:.0f} minutes: {command}",
         ),
         (
@@ -124,12 +124,12 @@ def _quality(found: dict[str, Any]) -> str:
     )  # fmt: skip
     copies, cost = found["copies"], found["cpu_ms_per_row"]
     return (
-        f"\n## Quality\n\n{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, against as "
-        "many test pictures. Floor: training\npictures against test pictures. Blurred: test pictures blurred by one "
+        f"\n## Quality\n\n{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, against "
+        "as many test pictures.\nFloor: training pictures against test pictures. Blurred: test pictures blurred by one "
         "pixel.\n\n"
         + _table(heads, rows)
-        + f"\nCopies: the nearest training picture of a drawn one is {copies['drawn_median']:.3f} away (root mean square "
-        f"a pixel, median of 1,000),\nthat of a test picture {copies['test_median']:.3f}; "
+        + f"\nCopies: the nearest training picture of a drawn one is {copies['drawn_median']:.3f} away (root mean "
+        f"square a pixel, median of 1,000),\nthat of a test picture {copies['test_median']:.3f}; "
         f"{copies['drawn_nearer_than_1_percent_of_test']:.1%} of the drawn are nearer than the nearest 1 % of test "
         "pictures.\n"
         "\nCPU time of a call of the network, one thread, milliseconds a row: "
@@ -188,10 +188,10 @@ def _rotation(found: dict[str, Any]) -> str:
     ]
     floor = found["estimator_floor"]
     return (
-        "\n## Asked for and achieved angle\n\nClasses 2 to 7 and 9, all round the circle; registration to the same seed's "
-        f"upright picture (its own error on test\ndigits: median {floor['median']:.2f}°, p90 {floor['p90']:.2f}°). Share: "
-        "median of achieved over requested within ±90°. Class kept: read after turning back.\nCorrelation: median, with "
-        "the upright picture turned by what was asked, in the inscribed disc; EQ-R likewise.\n\n"
+        "\n## Asked for and achieved angle\n\nClasses 2 to 7 and 9, all round the circle; registration to the same "
+        f"seed's upright picture (its own error on test\ndigits: median {floor['median']:.2f}°, p90 "
+        f"{floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. Class kept: read after turning back.\nCorrelation: "
+        "median, with the upright picture turned by what was asked, in the inscribed disc; EQ-R likewise.\n\n"
         + _table(heads, rows)
         + "\nMedian achieved angle, degrees:\n\n"
         + _table(("asked", *asked), achieved)
@@ -202,8 +202,8 @@ def _corners(found: dict[str, Any]) -> str:
     judges = [key for key in found if key not in ("pictures", "angle")]
     rows = [(name, *(f"{found[judge][name]:.2f}" for judge in judges)) for name in ("floor", "conditioned", "exact")]
     return (
-        f"\n## Turned pictures as a whole\n\nDistance of {found['pictures']:,} pictures asked for at {found['angle']:g}° to "
-        "test pictures whose digit alone is turned: corners and\nbackground count. Floor: training pictures made "
+        f"\n## Turned pictures as a whole\n\nDistance of {found['pictures']:,} pictures asked for at "
+        f"{found['angle']:g}° to test pictures whose digit alone is turned: corners and\nbackground count. Floor: training pictures made "
         "likewise.\n\n" + _table(("", *judges), rows)
     )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import sqrtm
 
 Features = NDArray[np.float64]
 
@@ -22,9 +21,12 @@ def frechet_distance(first: Features, second: Features) -> float:
     """
     covariances = [np.cov(features, rowvar=False) for features in (first, second)]
     difference = first.mean(0) - second.mean(0)
-    # Features that never vary make the product singular; the real part of its root is what is meant.
-    root = sqrtm(covariances[0] @ covariances[1]).real
-    return float(difference @ difference + np.trace(covariances[0] + covariances[1] - 2 * root))
+    values, vectors = np.linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    # The trace of the root of a product is that of its symmetric form.
+    product = np.linalg.eigvalsh(root @ covariances[1] @ root)
+    spread = np.trace(covariances[0] + covariances[1]) - 2 * np.sqrt(np.maximum(product, 0)).sum()
+    return float(difference @ difference + spread)
 
 
 def precision_and_recall(real: Features, generated: Features, neighbours: int = 3) -> tuple[float, float]:

@@ -102,7 +102,7 @@ def estimator_floor(data: DigitPictures, count: int) -> dict[str, float]:
     generator = np.random.default_rng(0)
     asked = generator.uniform(-180, 180, len(asymmetric)).astype(np.float32)
     moved = turned(tensor(reference), tensor(asked), -1.0).numpy() + 0.1 * generator.standard_normal(reference.shape)
-    error = angles.angle_error(angles.register(moved.astype(np.float32), reference).degrees, asked)
+    error = angles.angle_error(angles.register(moved.astype(np.float32), reference).degrees, asked.astype(np.float64))
     return {"median": float(np.median(error)), "p90": float(np.quantile(error, 0.9))}
 
 
