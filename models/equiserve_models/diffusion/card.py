@@ -86,7 +86,8 @@ def _facts(manifest: Manifest, version: int) -> list[tuple[str, str]]:
         (
             "training",
             f"{training['samples_seen']:,} pictures ({epochs:.1f} of {planned} epochs), one core of a busy machine, "
-            f"{training['wall_seconds'] / 60:.0f} minutes: {command}",
+            f"{training['wall_seconds'] / 60:.0f} minutes: {command}"
+            + (f", begun with the weights of `{training['begun_from']['file']}`" if "begun_from" in training else ""),
         ),
         (
             "files",
@@ -190,8 +191,9 @@ def _rotation(found: dict[str, Any]) -> str:
     return (
         "\n## Asked for and achieved angle\n\nClasses 2 to 7 and 9, all round the circle; registration to the same "
         f"seed's upright picture (its own error on test\ndigits: median {floor['median']:.2f}°, p90 "
-        f"{floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. Class kept: read after turning back.\nCorrelation: "
-        "median, with the upright picture turned by what was asked, in the inscribed disc; EQ-R likewise.\n\n"
+        f"{floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. Class kept: read after turning "
+        "back.\nCorrelation: median, with the upright picture turned by what was asked, in the inscribed disc; EQ-R "
+        "likewise.\n\n"
         + _table(heads, rows)
         + "\nMedian achieved angle, degrees:\n\n"
         + _table(("asked", *asked), achieved)
@@ -203,8 +205,8 @@ def _corners(found: dict[str, Any]) -> str:
     rows = [(name, *(f"{found[judge][name]:.2f}" for judge in judges)) for name in ("floor", "conditioned", "exact")]
     return (
         f"\n## Turned pictures as a whole\n\nDistance of {found['pictures']:,} pictures asked for at "
-        f"{found['angle']:g}° to test pictures whose digit alone is turned: corners and\nbackground count. Floor: training pictures made "
-        "likewise.\n\n" + _table(("", *judges), rows)
+        f"{found['angle']:g}° to test pictures whose digit alone is turned: corners and\nbackground count. Floor: "
+        "training pictures made likewise.\n\n" + _table(("", *judges), rows)
     )
 
 

@@ -6,6 +6,7 @@ The last step is a gate: both files are loaded again and compared with the eager
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 
 from equiserve.errors import EquiServeError, NotFound
 from equiserve_models.diffusion.recipes import RECIPES
+from equiserve_models.diffusion.train import ORIGIN
 from equiserve_models.diffusion.zoo import export_recipe
 from equiserve_models.export import ZOO
 from equiserve_models.training import checkpoint
@@ -30,7 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     state = checkpoint.load(options.runs / options.recipe)
     if state is None:
         raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")
-    export_recipe(options.recipe, state, options.zoo, options.version)
+    origin = options.runs / options.recipe / ORIGIN
+    begun_from = json.loads(origin.read_text()) if origin.is_file() else None
+    export_recipe(options.recipe, state, options.zoo, options.version, begun_from)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ RECIPES = {
         title="Colour digits on photographs (MNIST-M style) of any class and angle of the digit, alias-free denoiser",
         network="colour28-B",
         dataset="mnist-m-style",
-        objective=Objective(kind="edm", sigma_data=0.5),
+        objective=Objective(kind="edm", sigma_data=0.45),
+        plan=replace(_MNIST.plan, epochs=3),
     ),
 }

@@ -36,7 +36,9 @@ Inputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDAr
 Runner = Callable[[Inputs], NDArray[np.float32]]
 
 
-def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> None:
+def export_recipe(
+    name: str, state: dict[str, Any], zoo: Path, version: int, begun_from: dict[str, Any] | None = None
+) -> None:
     """Write the moving average of a run as ``<zoo>/<name>/<version>`` and the version's entry of ``model.yaml``.
 
     Args:
@@ -44,6 +46,7 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
         state: Checkpoint of the recipe's run.
         zoo: The model repository.
         version: Version number.
+        begun_from: The file whose weights the run began with, if any.
 
     Raises:
         InternalError: A written file differs from the network, or a row of a batch changes another.
@@ -77,7 +80,7 @@ def export_recipe(name: str, state: dict[str, Any], zoo: Path, version: int) -> 
             for file in runners
         },
         created=datetime.datetime.now(datetime.UTC).date(),
-        training=_provenance(recipe, denoiser, state),
+        training=_provenance(recipe, denoiser, state) | ({} if begun_from is None else {"begun_from": begun_from}),
         export_checks=checks,
         tool_versions={
             "torch": torch.__version__,
