@@ -85,6 +85,20 @@ _MNIST = Recipe(
     ),
 )
 
+# The paper's table under one small budget: the same pictures in the same order, three seeds.
+COMPARED = ("A", "B", "C", "D", "B-2N", "D-2N")
+SEEDS = (0, 1, 2)
+
+
+def _compared(letter: str, seed: int) -> Recipe:
+    return replace(
+        _MNIST,
+        title=f"MNIST digits, comparison of the configurations: {letter}, seed {seed}",
+        network=f"small28-{letter}",
+        plan=replace(_MNIST.plan, epochs=2, seed=seed),
+    )
+
+
 RECIPES = {
     "mnist-diffusion": _MNIST,
     "mnist-diffusion-pooled": replace(
@@ -98,4 +112,9 @@ RECIPES = {
         objective=Objective(kind="edm", sigma_data=0.45),
         plan=replace(_MNIST.plan, epochs=3),
     ),
+    # The paper's objective, on the network that is shipped.
+    "mnist-diffusion-epsilon": replace(
+        _MNIST, title="MNIST digits, the paper's objective: noise predicted", objective=Objective(kind="epsilon")
+    ),
+    **{f"comparison-{letter}-{seed}": _compared(letter, seed) for letter in COMPARED for seed in SEEDS},
 }
