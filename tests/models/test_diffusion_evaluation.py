@@ -108,6 +108,7 @@ def test_scores_of_a_perfect_model_are_perfect_and_a_drift_is_pulled_back() -> N
     assert conditioned["error_p90"] < 0.5
     assert conditioned["share_of_requested"] == pytest.approx(1, abs=0.01)
     assert conditioned["correlation"] > 0.99
+    assert conditioned["quarter_turn_difference"] == 0
     assert set(conditioned["by_angle"]) >= {"-157.5", "0", "180"}
     drifting = rotation_scores.rotation_scores(
         knowing_denoiser, (1, 28, 28), judges, Way("drift", "dpmpp_2m", 4), labels

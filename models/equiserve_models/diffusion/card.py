@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -125,22 +126,27 @@ def _quality(found: dict[str, Any]) -> str:
     )  # fmt: skip
     copies, cost = found["copies"], found["cpu_ms_per_row"]
     return (
-        f"\n## Quality\n\n{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, against "
-        "as many test pictures.\nFloor: training pictures against test pictures. Blurred: test pictures blurred by one "
-        "pixel.\n\n"
+        "\n## Quality\n\n"
+        + _paragraph(
+            f"{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, against as many "
+            "test pictures. Floor: training pictures against test pictures. Blurred: test pictures blurred by one pixel."
+        )
         + _table(heads, rows)
-        + f"\nCopies: the nearest training picture of a drawn one is {copies['drawn_median']:.3f} away (root mean "
-        f"square a pixel, median of 1,000),\nthat of a test picture {copies['test_median']:.3f}; "
-        f"{copies['drawn_nearer_than_1_percent_of_test']:.1%} of the drawn are nearer than the nearest 1 % of test "
-        "pictures.\n"
-        "\nCPU time of a call of the network, one thread, milliseconds a row: "
+        + "\n"
+        + _paragraph(
+            f"Copies: the nearest training picture of a drawn one is {copies['drawn_median']:.3f} away (root mean "
+            f"square a pixel, median of 1,000), that of a test picture {copies['test_median']:.3f}; "
+            f"{copies['drawn_nearer_than_1_percent_of_test']:.1%} of the drawn are nearer than the nearest 1 % of test "
+            "pictures."
+        )
+        + "CPU time of a call of the network, one thread, milliseconds a row: "
         + ", ".join(f"{value:.2f} at {rows}" for rows, value in cost.items())
         + ".\n"
     )
 
 
 def _steps(found: dict[str, Any]) -> str:
-    presets = [name for name in ("fast", "balanced", "quality") if name in found]
+    presets = [name for name in found if name not in ("pictures", "anchors")]
     judges = list(found["anchors"])
     heads = (
         "preset",
@@ -150,7 +156,7 @@ def _steps(found: dict[str, Any]) -> str:
     )
     rows = [
         (
-            f"`{name}`", found[name]["solver"], str(found[name]["steps"]),
+            name, found[name]["solver"], str(found[name]["steps"]),
             *(
                 text
                 for judge in judges
@@ -170,7 +176,7 @@ def _rotation(found: dict[str, Any]) -> str:
     judges = [key.removeprefix("class_kept_") for key in found[ways[0]] if key.startswith("class_kept_")]
     heads = (
         "way", "solver, steps", "pictures an angle", "share of the angle", "median error", "p90", "within 10°",
-        *(f"class kept, {judge}" for judge in judges), "correlation", "EQ-R, dB",
+        *(f"class kept, {judge}" for judge in judges), "correlation", "EQ-R, dB", "quarter turns",
     )  # fmt: skip
     rows = [
         (
@@ -179,6 +185,7 @@ def _rotation(found: dict[str, Any]) -> str:
             f"{found[name]['error_p90']:.1f}°", f"{found[name]['within_10_degrees']:.0%}",
             *(f"{found[name][f'class_kept_{judge}']:.1%}" for judge in judges),
             f"{found[name]['correlation']:.3f}", f"{found[name]['eq_r_db']:.1f}",
+            "exact" if found[name]["quarter_turn_difference"] == 0 else f"{found[name]['quarter_turn_difference']:.2f}",
         )
         for name in ways
     ]  # fmt: skip
@@ -189,11 +196,15 @@ def _rotation(found: dict[str, Any]) -> str:
     ]
     floor = found["estimator_floor"]
     return (
-        "\n## Asked for and achieved angle\n\nClasses 2 to 7 and 9, all round the circle; registration to the same "
-        f"seed's upright picture (its own error on test\ndigits: median {floor['median']:.2f}°, p90 "
-        f"{floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. Class kept: read after turning "
-        "back.\nCorrelation: median, with the upright picture turned by what was asked, in the inscribed disc; EQ-R "
-        "likewise.\n\n"
+        "\n## Asked for and achieved angle\n\n"
+        + _paragraph(
+            "Classes 2 to 7 and 9, all round the circle; scores of the angles that are no quarter turns. Registration "
+            "to the same seed's upright picture (its own error on test digits: median "
+            f"{floor['median']:.2f}°, p90 {floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. "
+            "Class kept: read after turning back. Correlation: median, with the upright picture turned by what was "
+            "asked, in the inscribed disc; EQ-R likewise. Quarter turns: largest difference of a quarter turn to the "
+            "turned upright picture."
+        )
         + _table(heads, rows)
         + "\nMedian achieved angle, degrees:\n\n"
         + _table(("asked", *asked), achieved)
@@ -204,10 +215,17 @@ def _corners(found: dict[str, Any]) -> str:
     judges = [key for key in found if key not in ("pictures", "angle")]
     rows = [(name, *(f"{found[judge][name]:.2f}" for judge in judges)) for name in ("floor", "conditioned", "exact")]
     return (
-        f"\n## Turned pictures as a whole\n\nDistance of {found['pictures']:,} pictures asked for at "
-        f"{found['angle']:g}° to test pictures whose digit alone is turned: corners and\nbackground count. Floor: "
-        "training pictures made likewise.\n\n" + _table(("", *judges), rows)
+        "\n## Turned pictures as a whole\n\n"
+        + _paragraph(
+            f"Distance of {found['pictures']:,} pictures asked for at {found['angle']:g}° to test pictures whose digit "
+            "alone is turned: corners and background count. Floor: training pictures made likewise."
+        )
+        + _table(("", *judges), rows)
     )
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n\n"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -35,6 +35,7 @@ PARTS = ("quality", "steps", "rotation", "corners", "pictures")
 TURNED_CLASSES = np.array([label for label in range(10) if label not in SYMMETRIC])
 SWEEP = tuple(np.arange(-180.0, 180.0, 30.0))
 CORNER_ANGLE = 30.0
+GUIDANCE = 2.0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,13 +116,17 @@ def quality(runner: Runner, shape: tuple[int, int, int], real: RealPictures, cou
 
 
 def by_preset(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
-    """Return what fewer and more calls of the network give, at one number of pictures."""
+    """Return what fewer and more calls of the network give, and guidance, at one number of pictures."""
     labels = balanced_labels(count)
     found: dict[str, Any] = {"pictures": count, "anchors": real.anchors()}
     for name in ("fast", "balanced", "quality"):
         preset = PRESETS[name]
         drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
         found[name] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
+    preset = PRESETS["balanced"]
+    drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps, guidance=GUIDANCE)
+    guided = f"balanced, guidance {GUIDANCE:g}"
+    found[guided] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
     return found
 
 

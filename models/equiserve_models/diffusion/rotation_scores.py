@@ -19,7 +19,7 @@ from equiserve_models.diffusion.zoo import Runner
 
 REQUESTED = tuple(np.arange(-157.5, 181.0, 22.5))
 # Of the paper's thousand steps, fewer angles.
-REQUESTED_OF_PAPER = (-90.0, -45.0, 45.0, 90.0, 180.0)
+REQUESTED_OF_PAPER = (-135.0, -90.0, -45.0, 45.0, 90.0, 135.0)
 CLOSE = 10.0  # degrees
 
 
@@ -54,11 +54,13 @@ def rotation_scores(
         labels: int64 [N]; a picture a label at every angle, of the seeds 0, 1, ...
 
     Returns:
-        `by_angle`: asked -> median achieved angle and scores; and the scores over all angles.
+        `by_angle`: asked -> median achieved angle and scores; the scores over the angles that are no quarter turns (some
+        modes make those exactly); and the largest difference of a quarter turn to the turned upright picture.
     """
     requested = REQUESTED_OF_PAPER if way.steps >= 1000 else REQUESTED
     reference = draw(runner, shape, labels, solver=way.solver, steps=way.steps)
     parts: list[dict[str, NDArray[np.float64]]] = []
+    quarter_turn_difference = 0.0
     for asked in requested:
         drawn = draw(runner, shape, labels, solver=way.solver, steps=way.steps, mode=way.mode, angle_deg=asked)
         found = angles.register(drawn, reference)
@@ -70,14 +72,19 @@ def rotation_scores(
             "correlation": angles.kept_correlation(drawn, reference, asked),
             "eq_r_db": angles.equivariance_psnr(drawn, reference, asked),
         }
+        if asked % 90 == 0:
+            expected = np.rot90(reference, round(asked / 90), axes=(-2, -1))
+            quarter_turn_difference = max(quarter_turn_difference, float(np.abs(drawn - expected).max()))
         parts.append(part | {name: read(judge, backs).classes == labels for name, judge in judges.items()})
     every = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    between = every["asked"] % 90 != 0
     small = (np.abs(every["asked"]) <= 90) & (every["asked"] != 0)
     return {
         "pictures": len(labels),
         "solver": way.solver,
         "steps": way.steps,
-        **_scores(every, judges),
+        **_scores({key: values[between] for key, values in every.items()}, judges),
+        "quarter_turn_difference": quarter_turn_difference,
         # Beyond 90 degrees a drift may well go the other way round.
         "share_of_requested": float(np.median(every["achieved"][small] / every["asked"][small]))
         if small.any()
