@@ -12,7 +12,7 @@ from equiserve.numerics.rotation import split_angle, turn_picture
 
 Pictures = NDArray[np.float32]
 
-COARSE, FINE = 5.0, 0.5  # degrees between the angles that are tried
+COARSE, FINE = 10.0, 1.0  # degrees between the angles that are tried
 # Classes that a turn by some angle makes look like themselves; a 6 and a 9 are another's, not their own.
 SYMMETRIC = (0, 1, 8)
 

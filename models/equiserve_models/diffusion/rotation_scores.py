@@ -54,8 +54,8 @@ def rotation_scores(
         labels: int64 [N]; a picture a label at every angle, of the seeds 0, 1, ...
 
     Returns:
-        `by_angle`: asked -> median achieved angle and scores; the scores over the angles that are no quarter turns (some
-        modes make those exactly); and the largest difference of a quarter turn to the turned upright picture.
+        `by_angle`: asked -> median achieved angle and scores; the scores over the angles that are no quarter turns
+        (some modes make those exactly); and the largest difference of a quarter turn to the turned upright picture.
     """
     requested = REQUESTED_OF_PAPER if way.steps >= 1000 else REQUESTED
     reference = draw(runner, shape, labels, solver=way.solver, steps=way.steps)
