@@ -129,7 +129,8 @@ def _quality(found: dict[str, Any]) -> str:
         "\n## Quality\n\n"
         + _paragraph(
             f"{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, "
-            "against as many test pictures. Floor: training pictures against test pictures. Blurred: test pictures blurred by one pixel."
+            "against as many test pictures. Floor: training pictures against test pictures. Blurred: test pictures "
+            "blurred by one pixel."
         )
         + _table(heads, rows)
         + "\n"
