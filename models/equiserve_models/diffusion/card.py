@@ -173,7 +173,7 @@ def _steps(found: dict[str, Any]) -> str:
 
 
 def _rotation(found: dict[str, Any]) -> str:
-    ways = [name for name in found if name != "estimator_floor"]
+    ways = [name for name in found if name not in ("estimator_floor", "bands")]
     judges = [key.removeprefix("class_kept_") for key in found[ways[0]] if key.startswith("class_kept_")]
     heads = (
         "way", "solver, steps", "pictures an angle", "share of the angle", "median error", "p90", "within 10°",
@@ -196,6 +196,13 @@ def _rotation(found: dict[str, Any]) -> str:
         for name, by in ((name, found[name]["by_angle"]) for name in ways)
     ]
     floor = found["estimator_floor"]
+    bands = [
+        (
+            band, f"{scores['share_of_requested']:.0%}",
+            *(f"{scores[f'class_kept_{judge}']:.1%}" for judge in judges), f"{scores['correlation']:.3f}",
+        )
+        for band, scores in found["bands"].items()
+    ]  # fmt: skip
     return (
         "\n## Asked for and achieved angle\n\n"
         + _paragraph(
@@ -209,6 +216,12 @@ def _rotation(found: dict[str, Any]) -> str:
         + _table(heads, rows)
         + "\nMedian achieved angle, degrees:\n\n"
         + _table(("asked", *asked), achieved)
+        + "\n"
+        + _paragraph(
+            "Mode `drift_x0`, asked for 90°, by the noise levels within which it turns the clean estimate. Early, the "
+            "model pulls back to upright; late, it cannot mend what turning a finished picture does."
+        )
+        + _table(("band", "share of the angle", *(f"class kept, {judge}" for judge in judges), "correlation"), bands)
     )
 
 

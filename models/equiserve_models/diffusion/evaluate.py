@@ -25,7 +25,7 @@ from equiserve_models.diffusion.distances import frechet_distance
 from equiserve_models.diffusion.judges import read
 from equiserve_models.diffusion.pictures import DataSet
 from equiserve_models.diffusion.quality import RealPictures, balanced_labels, cpu_per_row
-from equiserve_models.diffusion.rotation_scores import WAYS, estimator_floor, rotation_scores
+from equiserve_models.diffusion.rotation_scores import WAYS, band_scores, estimator_floor, rotation_scores
 from equiserve_models.diffusion.sampling import draw
 from equiserve_models.diffusion.sheets import write_sheet
 from equiserve_models.diffusion.zoo import Runner, onnx_runner
@@ -89,6 +89,7 @@ def measure(
     for name, way in WAYS.items():
         count = options.turned_paper if way.steps >= 1000 else options.turned
         scores[name] = rotation_scores(runner, shape, judged, way, labels[:count])
+    scores["bands"] = band_scores(runner, shape, judged, labels)
     symmetric = np.resize(np.array(SYMMETRIC), max(3, options.turned // 3))
     scores["conditioned, classes 0, 1, 8"] = rotation_scores(runner, shape, judged, WAYS["conditioned"], symmetric)
     return scores

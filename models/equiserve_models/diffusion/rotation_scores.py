@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn, tensor
 
+from equiserve.numerics import rotation as numerics_rotation
 from equiserve.numerics.rotation import RotationMode
-from equiserve_models.diffusion import angles
+from equiserve_models.diffusion import angles, zoo
 from equiserve_models.diffusion.judges import read
 from equiserve_models.diffusion.pictures import DigitPictures, upright
 from equiserve_models.diffusion.rotation import turned
@@ -21,6 +22,9 @@ REQUESTED = tuple(np.arange(-157.5, 181.0, 22.5))
 # Of the paper's thousand steps, fewer angles.
 REQUESTED_OF_PAPER = (-135.0, -90.0, -45.0, 45.0, 90.0, 135.0)
 CLOSE = 10.0  # degrees
+# Noise levels within which `drift_x0` may turn: the engine's default, the artifact's, a later one.
+BANDS = (numerics_rotation.DRIFT_BAND, zoo.DRIFT_BAND, (0.05, 1.0))
+BAND_ANGLE = 90.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,36 @@ def rotation_scores(
             for asked, part in zip(requested, parts, strict=True)
         },
     }
+
+
+def band_scores(
+    runner: Runner, shape: tuple[int, int, int], judges: dict[str, nn.Module], labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return, a band, what `drift_x0` makes of a request of 90 degrees: share of the angle, class kept, correlation.
+
+    Args:
+        runner: The denoiser.
+        shape: Of one picture.
+        judges: By name.
+        labels: int64 [N].
+    """
+    way = WAYS["drift_x0"]
+    reference = draw(runner, shape, labels, solver=way.solver, steps=way.steps)
+    found = {}
+    for band in BANDS:
+        drawn = draw(
+            runner, shape, labels, solver=way.solver, steps=way.steps, mode="drift_x0", angle_deg=BAND_ANGLE, band=band
+        )
+        backs = angles.turned_back(drawn, BAND_ANGLE)
+        found[f"{band[0]:g} to {band[1]:g}"] = {
+            "share_of_requested": float(np.median(angles.register(drawn, reference).degrees) / BAND_ANGLE),
+            "correlation": float(np.median(angles.kept_correlation(drawn, reference, BAND_ANGLE))),
+            **{
+                f"class_kept_{name}": float((read(judge, backs).classes == labels).mean())
+                for name, judge in judges.items()
+            },
+        }
+    return found
 
 
 def estimator_floor(data: DigitPictures, count: int) -> dict[str, float]:

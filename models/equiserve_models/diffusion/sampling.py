@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equiserve.numerics.rotation import RotationMode
 from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
-from equiserve_models.diffusion.zoo import SIGMA_MAX, SIGMA_MIN, Runner
+from equiserve_models.diffusion.zoo import DRIFT_BAND, SIGMA_MAX, SIGMA_MIN, Runner
 
 ROWS = 50  # pictures of one call of the denoiser
 NO_CLASS = 10
@@ -25,6 +25,7 @@ def draw(
     mode: RotationMode = "exact",
     angle_deg: float = 0.0,
     guidance: float = 1.0,
+    band: tuple[float, float] = DRIFT_BAND,
 ) -> NDArray[np.float32]:
     """Draw a picture a label, of seeds that follow one another.
 
@@ -39,6 +40,7 @@ def draw(
         angle_deg: Counter-clockwise as seen.
         guidance: By how much the class is exaggerated: the estimate of no class, and so many times what the class
             changes of it (Ho and Salimans 2022, arXiv 2207.12598); 1 calls the denoiser once a step, others twice.
+        band: Noise levels within which `drift_x0` turns.
 
     Returns:
         float32 [N, C, H, W] in [-1, 1].
@@ -54,6 +56,7 @@ def draw(
             seeds=tuple(range(first_seed + at, first_seed + at + len(part))),
             mode=mode,
             angle_deg=angle_deg,
+            band=band,
         )
         angle = np.tile(np.array(plan.features, np.float32), (len(part), 1))
         state = plan.start()

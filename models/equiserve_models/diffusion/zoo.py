@@ -31,6 +31,8 @@ EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and 
 BATCH_SIZES = [1, 2, 3, 4, 5, 8, 16, 32]
 # What solvers are to ask for: Karras et al. 2022, arXiv 2206.00364, their table 1.
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
+# Noise levels within which `drift_x0` turns the clean estimate: the digit is decided, and can still be mended.
+DRIFT_BAND = (0.2, 1.5)
 
 Inputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 Runner = Callable[[Inputs], NDArray[np.float32]]
@@ -252,6 +254,7 @@ def _manifest(name: str, recipe: Recipe, denoiser: Denoiser, versions: dict[str,
             "classes": config.classes,
             "null_label": config.classes,
             "angle": "conditioned",
+            "drift_band": list(DRIFT_BAND),
             "size": config.size,
             "channels": config.channels,
             "value_range": [-1.0, 1.0],
