@@ -109,6 +109,7 @@ def _quality(found: dict[str, Any]) -> str:
     rows = [
         (
             name,
+            guidance,
             f"{found['anchors'][name]['accuracy']:.2%}",
             f"{scores['accuracy']:.2%}",
             f"{scores['distance']:.2f}",
@@ -118,11 +119,12 @@ def _quality(found: dict[str, Any]) -> str:
             f"{scores['precision']:.3f}",
             f"{scores['recall']:.3f}",
         )
-        for name, scores in found["judges"].items()
+        for guidance, judged in found["judges"].items()
+        for name, scores in judged.items()
     ]
     heads = (
-        "judge", "its accuracy on test pictures", "reads what was asked", "distance", "floor", "distance / floor",
-        "blurred", "precision", "recall",
+        "judge", "guidance", "its accuracy on test pictures", "reads what was asked", "distance", "floor",
+        "distance / floor", "blurred", "precision", "recall",
     )  # fmt: skip
     copies, cost = found["copies"], found["cpu_ms_per_row"]
     return (
@@ -130,7 +132,7 @@ def _quality(found: dict[str, Any]) -> str:
         + _paragraph(
             f"{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, "
             "against as many test pictures. Floor: training pictures against test pictures. Blurred: test pictures "
-            "blurred by one pixel."
+            "blurred by one pixel. Guidance above 1 is a second row a picture and step."
         )
         + _table(heads, rows)
         + "\n"

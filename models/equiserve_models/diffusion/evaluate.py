@@ -28,14 +28,13 @@ from equiserve_models.diffusion.quality import RealPictures, balanced_labels, cp
 from equiserve_models.diffusion.rotation_scores import WAYS, band_scores, estimator_floor, rotation_scores
 from equiserve_models.diffusion.sampling import draw
 from equiserve_models.diffusion.sheets import write_sheet
-from equiserve_models.diffusion.zoo import Runner, onnx_runner
+from equiserve_models.diffusion.zoo import GUIDANCE, Runner, onnx_runner
 from equiserve_models.export import ZOO
 
 PARTS = ("quality", "steps", "rotation", "corners", "pictures")
 TURNED_CLASSES = np.array([label for label in range(10) if label not in SYMMETRIC])
 SWEEP = tuple(np.arange(-180.0, 180.0, 30.0))
 CORNER_ANGLE = 30.0
-GUIDANCE = 2.0
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -102,32 +101,26 @@ def shape_of(manifest: Manifest) -> tuple[int, int, int]:
 
 
 def quality(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
-    """Return the figures of upright pictures at the preset `balanced`."""
+    """Return the figures of upright pictures at the preset `balanced`, without guidance and with the artifact's."""
     preset = PRESETS["balanced"]
     labels = balanced_labels(count)
-    drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
-    return {
-        "pictures": count,
-        "preset": "balanced",
-        "anchors": real.anchors(),
-        "judges": real.scores(drawn, labels),
-        "copies": real.copies(drawn),
-        "cpu_ms_per_row": {str(rows): cpu_per_row(runner, shape, rows) for rows in (1, 4, 8, 32)},
-    }
+    found: dict[str, Any] = {"pictures": count, "preset": "balanced", "anchors": real.anchors(), "judges": {}}
+    for guidance in (1.0, GUIDANCE):
+        drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps, guidance=guidance)
+        found["judges"][f"{guidance:g}"] = real.scores(drawn, labels)
+    found["copies"] = real.copies(drawn)
+    found["cpu_ms_per_row"] = {str(rows): cpu_per_row(runner, shape, rows) for rows in (1, 4, 8, 32)}
+    return found
 
 
 def by_preset(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
-    """Return what fewer and more calls of the network give, and guidance, at one number of pictures."""
+    """Return what fewer and more calls of the network give, at the artifact's guidance."""
     labels = balanced_labels(count)
     found: dict[str, Any] = {"pictures": count, "anchors": real.anchors()}
     for name in ("fast", "balanced", "quality"):
         preset = PRESETS[name]
         drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
         found[name] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
-    preset = PRESETS["balanced"]
-    drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps, guidance=GUIDANCE)
-    guided = f"balanced, guidance {GUIDANCE:g}"
-    found[guided] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
     return found
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from equiserve.numerics.rotation import RotationMode
 from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
-from equiserve_models.diffusion.zoo import DRIFT_BAND, SIGMA_MAX, SIGMA_MIN, Runner
+from equiserve_models.diffusion.zoo import DRIFT_BAND, GUIDANCE, SIGMA_MAX, SIGMA_MIN, Runner
 
 ROWS = 50  # pictures of one call of the denoiser
 NO_CLASS = 10
@@ -24,7 +24,7 @@ def draw(
     steps: int = 12,
     mode: RotationMode = "exact",
     angle_deg: float = 0.0,
-    guidance: float = 1.0,
+    guidance: float = GUIDANCE,
     band: tuple[float, float] = DRIFT_BAND,
 ) -> NDArray[np.float32]:
     """Draw a picture a label, of seeds that follow one another.

@@ -33,6 +33,8 @@ BATCH_SIZES = [1, 2, 3, 4, 5, 8, 16, 32]
 SIGMA_MIN, SIGMA_MAX, RHO = 0.002, 80.0, 7.0
 # Noise levels within which `drift_x0` turns the clean estimate: the digit is decided, and can still be mended.
 DRIFT_BAND = (0.2, 1.5)
+# The weight of the class to ask for: what 1 leaves in doubt is readable at 2, for a second row a picture and step.
+GUIDANCE = 2.0
 
 Inputs = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 Runner = Callable[[Inputs], NDArray[np.float32]]
@@ -255,6 +257,7 @@ def _manifest(name: str, recipe: Recipe, denoiser: Denoiser, versions: dict[str,
             "null_label": config.classes,
             "angle": "conditioned",
             "drift_band": list(DRIFT_BAND),
+            "guidance": GUIDANCE,
             "size": config.size,
             "channels": config.channels,
             "value_range": [-1.0, 1.0],
