@@ -19,10 +19,11 @@ from torch.export import Dim, ExportedProgram
 
 from equiserve.artifact import Batching, ExportCheck, File, Manifest, TensorSpec, Version, read_manifest, write_manifest
 from equiserve.artifact.digest import sha256_of
+from equiserve.artifact.manifest import Kind
 from equiserve.errors import InternalError
 from equiserve_models import export
 from equiserve_models.data import datasets, photographs
-from equiserve_models.diffusion.denoiser import Denoiser
+from equiserve_models.diffusion.denoiser import LEVELS, Denoiser
 from equiserve_models.diffusion.recipes import RECIPES, Recipe
 
 INPUTS = ("x", "sigma", "label", "angle")
@@ -237,9 +238,9 @@ def _manifest(name: str, recipe: Recipe, denoiser: Denoiser, versions: dict[str,
         licence="Apache-2.0",
         inputs=[
             TensorSpec(name="x", datatype="FP32", shape=picture, axes=axes, kind="picture", value_range=(-1.0, 1.0)),
-            TensorSpec(name="sigma", datatype="FP32", shape=(-1,), axes=("batch",), kind="noise_level"),
-            TensorSpec(name="label", datatype="INT64", shape=(-1,), axes=("batch",), kind="label"),
-            TensorSpec(name="angle", datatype="FP32", shape=(-1, 3), axes=("batch", "coord"), kind="angle"),
+            _conditions("sigma", "FP32", "noise_level", LEVELS),
+            _conditions("label", "INT64", "label", (0.0, float(config.classes))),
+            _conditions("angle", "FP32", "angle", (-1.0, 1.0), 3),
         ],
         outputs=[
             TensorSpec(name=OUTPUT, datatype="FP32", shape=picture, axes=axes, kind="picture", value_range=(-1.0, 1.0))
@@ -264,3 +265,9 @@ def _manifest(name: str, recipe: Recipe, denoiser: Denoiser, versions: dict[str,
             "objective": recipe.objective.kind,
         },
     )
+
+
+def _conditions(name: str, datatype: str, kind: Kind, value_range: tuple[float, float], size: int = 0) -> TensorSpec:
+    """Return the specification of a condition; the server tries a model with values within the range."""
+    shape, axes = ((-1, size), ("batch", "coord")) if size else ((-1,), ("batch",))
+    return TensorSpec(name=name, datatype=datatype, shape=shape, axes=axes, kind=kind, value_range=value_range)
