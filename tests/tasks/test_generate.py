@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from equiserve.numerics.rotation import ROTATION_MODES
 from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
 from equiserve.tasks.generate import Completed, GenerateRequest, Preview, Progress
-from generator_models import DEVIATION, LABELS, SIGMA_MAX, SIGMA_MIN, SIZE, denoise, mean_picture
+from generator_models import DEVIATION, LABELS, SIGMA_MAX, SIGMA_MIN, SIZE, denoise, mean_picture, write_generator
 from generator_planes import draw, generator_plane, until, watch, write_generators
 
 
@@ -76,6 +77,20 @@ async def test_guidance_weighs_the_class_against_none(plane: DataPlane) -> None:
     none = await draw(plane, n=8, seed=5, preset="quality")
     np.testing.assert_allclose(drawn.pictures, none.pictures + 2.5 * (plain.pictures - none.pictures), atol=1e-3)
     assert (drawn.rows, plain.rows) == (16, 8)
+
+
+async def test_the_manifests_guidance_is_what_a_class_gets_where_none_is_asked_for(tmp_path: Path) -> None:
+    write_generator(tmp_path / "models" / "steered")
+    path = tmp_path / "models" / "steered" / "model.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["task_options"]["guidance"] = 2.5
+    path.write_text(yaml.safe_dump(content))
+    async with generator_plane(tmp_path / "models", tmp_path / "cache") as plane:
+        usual, asked = await draw(plane, label=2, seed=5), await draw(plane, label=2, seed=5, guidance=2.5)
+        np.testing.assert_array_equal(usual.pictures, asked.pictures)
+        assert usual.parameters.guidance == 2.5
+        assert (await draw(plane, label=2, guidance=1.0)).parameters.guidance == 1.0
+        assert (await draw(plane)).parameters.guidance == 1.0
 
 
 async def test_a_seed_is_drawn_and_echoed_where_none_is_given(plane: DataPlane) -> None:

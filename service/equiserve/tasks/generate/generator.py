@@ -26,6 +26,7 @@ class GenerateOptions(BaseModel):
         null_label: The label that means "no class"; None = `classes`.
         angle: Whether the denoiser is told an angle.
         drift_band: Noise levels within which `drift_x0` turns.
+        guidance: Weight of the class where a request names a class and no weight.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -36,6 +37,7 @@ class GenerateOptions(BaseModel):
     null_label: int | None = Field(default=None, ge=0)
     angle: Literal["conditioned", "none"] = "none"
     drift_band: tuple[float, float] = DRIFT_BAND
+    guidance: float = Field(default=1.0, ge=0)
 
 
 @dataclass(frozen=True, slots=True)

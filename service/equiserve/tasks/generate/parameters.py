@@ -36,7 +36,7 @@ class GenerateRequest:
         steps: 1 to 1000.
         solver: One of `SOLVERS`.
         preset: One of `PRESETS`: what solver and steps are where they are not given.
-        guidance: Weight of the class, 0 to 20; 1 = none.
+        guidance: Weight of the class, 0 to 20; 1 = none. With a label, the manifest's where not given.
         n: Number of pictures.
         priority: 1 is the most urgent; 0 = the default.
         previews: Previews that a stream sends at most.
@@ -98,7 +98,8 @@ class GenerateParameters:
         known = [mode for mode in ROTATION_MODES if mode != "conditioned" or generator.conditioned]
         mode = _name(request.mode, "mode", known, own)
         label = _label(request.label, generator)
-        guidance = _real(1.0 if request.guidance is None else request.guidance, "guidance", 0.0, MAX_GUIDANCE)
+        usual = 1.0 if label is None else generator.options.guidance
+        guidance = _real(usual if request.guidance is None else request.guidance, "guidance", 0.0, MAX_GUIDANCE)
         if guidance != 1 and not generator.options.classes:
             _refuse("guidance", guidance, f"1: model {model.name} knows no classes")
         if guidance != 1 and label is None:
