@@ -59,7 +59,7 @@ _OPTIONS: dict[str, Any] = {
         "type": "number",
         "minimum": 0,
         "maximum": MAX_GUIDANCE,
-        "description": "weight of the class, the model's usual one by default; other than 1 it costs two rows a picture",
+        "description": "weight of the class, by default the model's; other than 1 it costs two rows a picture",
     },
     "n": {"type": "integer", "minimum": 1, "default": 1, "description": "pictures, of seeds seed, seed + 1, ..."},
     "runtime": {"type": "string", "description": "`onnx` or `torchscript`; the model's first by default"},
