@@ -80,10 +80,8 @@ def test_compared_recipes_see_the_same_pictures_in_the_same_order() -> None:
 
 def test_table_of_the_comparison_gives_the_mean_and_the_range_over_seeds(tmp_path: Path) -> None:
     for seed, distance in ((0, 3.0), (2, 5.0)):
-        folder = tmp_path / f"comparison-B-{seed}"
-        folder.mkdir()
         judges = {name: {"distance": distance, "accuracy": 0.9} for name in ("strided", "pooled")}
         scores = {"judges": judges, "eq_r_db": 20.0, "pictures_seen": 1000}
-        (folder / "scores-1-epochs-50.json").write_text(json.dumps(scores))
+        comparison.record_of(tmp_path, "B", seed, 1, 50).write_text(json.dumps(scores))
     *_, row = comparison.table(tmp_path, ["A", "B"], 1, 50).splitlines()
     assert row.startswith("| B | 2 | 1,000 | 4.00 (3.00 to 5.00) | 4.00 (3.00 to 5.00) | 90.00%")

@@ -6,6 +6,7 @@ A positive angle turns what is drawn counter-clockwise as seen (y points down in
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -40,8 +41,7 @@ def turned(pictures: Tensor, degrees: Tensor, beyond: float) -> Tensor:
         float32 [B, C, n, n].
     """
     size = pictures.shape[-1]
-    up = torch.from_numpy(filters.upsampling_matrix(size, filters.half_band())).to(pictures.dtype)
-    down = torch.from_numpy(filters.downsampling_matrix(2 * size, filters.half_band())).to(pictures.dtype)
+    up, down = (matrix.to(pictures.dtype) for matrix in _matrices(size))
     fine = up @ (pictures - beyond) @ up.T
     radians = degrees * (math.pi / 180)
     cos, sin, zero = radians.cos(), radians.sin(), torch.zeros_like(radians)
@@ -49,3 +49,10 @@ def turned(pictures: Tensor, degrees: Tensor, beyond: float) -> Tensor:
     pullback = torch.stack((torch.stack((cos, -sin, zero), 1), torch.stack((sin, cos, zero), 1)), 1)
     places = affine_grid(pullback, list(fine.shape), align_corners=False)
     return down @ grid_sample(fine, places, mode="bilinear", align_corners=False) @ down.T + beyond
+
+
+@cache
+def _matrices(size: int) -> tuple[Tensor, Tensor]:
+    kernel = filters.half_band()
+    up, down = filters.upsampling_matrix(size, kernel), filters.downsampling_matrix(2 * size, kernel)
+    return torch.from_numpy(up), torch.from_numpy(down)
