@@ -1,8 +1,8 @@
 """The paper's configurations under one budget: ``python -m equiserve_models.diffusion.comparison --minutes 30``.
 
-Trains each with each seed on the same pictures, draws with the moving average, writes the scores into ``docs/ablation``,
-which is committed (a comparison may take several sessions), and prints the table of what is recorded there. What is
-recorded is not trained again, what is half trained goes on from its checkpoint.
+Trains each with each seed on the same pictures, draws with the moving average, writes the scores into
+``docs/ablation``, which is committed (a comparison may take several sessions), and prints the table of what is recorded
+there. What is recorded is not trained again, what is half trained goes on from its checkpoint.
 """
 
 from __future__ import annotations
