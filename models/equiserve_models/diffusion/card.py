@@ -194,7 +194,7 @@ def _rotation(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     asked = list(found["conditioned"]["by_angle"])
     achieved = [
-        (name, *(f"{by[angle]['achieved']:.0f}" if angle in by else "" for angle in asked))
+        (name, *(f"{round(by[angle]['achieved'])}" if angle in by else "" for angle in asked))
         for name, by in ((name, found[name]["by_angle"]) for name in ways)
     ]
     floor = found["estimator_floor"]
