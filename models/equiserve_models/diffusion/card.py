@@ -9,6 +9,7 @@ from typing import Any
 
 from equiserve.artifact import Manifest
 
+TRAINING_DIGITS = 60_000
 ABOUT = {
     "mnist": "MNIST, 60,000 training digits, light on black",
     "mnist-m-style": (
@@ -67,8 +68,9 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
 def _facts(manifest: Manifest, version: int) -> list[tuple[str, str]]:
     entry, options = manifest.versions[str(version)], manifest.task_options
     training = entry.training
-    data, planned = training["data"], training["recipe"]["plan"]["epochs"]
-    epochs = planned * training["steps"] / training["planned_steps"][-1]["steps"]
+    data = training["data"]
+    epoch = TRAINING_DIGITS // training["recipe"]["plan"]["batch_size"]
+    epochs, planned = training["steps"] / epoch, training["planned_steps"][-1]["steps"] / epoch
     picture = f"[batch, {options['channels']}, {options['size']}, {options['size']}]"
     command = f"`python -m equiserve_models.diffusion.train {manifest.name}`"
     return [
@@ -86,7 +88,7 @@ def _facts(manifest: Manifest, version: int) -> list[tuple[str, str]]:
         ("data", "; ".join((ABOUT[data["name"]], data["licence"], *filter(None, (data.get("backgrounds"),))))),
         (
             "training",
-            f"{training['samples_seen']:,} pictures ({epochs:.1f} of {planned} epochs), one core of a busy machine, "
+            f"{training['samples_seen']:,} pictures ({epochs:.1f} of {planned:g} epochs), one core of a busy machine, "
             f"{training['wall_seconds'] / 60:.0f} minutes: {command}"
             + (f", begun with the weights of `{training['begun_from']['file']}`" if "begun_from" in training else ""),
         ),

@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("recipe", choices=sorted(RECIPES))
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, leave a checkpoint")
     parser.add_argument("--epochs", type=int, help="plan another number of epochs than the recipe")
+    parser.add_argument("--learning-rate", type=float, help="plan another peak than the recipe")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
     parser.add_argument(
         "--from", type=Path, dest="origin", help="a model.pt to begin with where there is no checkpoint"
@@ -43,8 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     recipe = RECIPES[options.recipe]
-    if options.epochs is not None:
-        recipe = dataclasses.replace(recipe, plan=dataclasses.replace(recipe.plan, epochs=options.epochs))
+    changes = {"epochs": options.epochs, "learning_rate": options.learning_rate}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    recipe = dataclasses.replace(recipe, plan=dataclasses.replace(recipe.plan, **changes))
     folder = options.runs / options.recipe
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
