@@ -1,7 +1,7 @@
 """The process: settings -> engine -> repository -> data plane -> both edges, on one event loop.
 
-uvicorn and grpc.aio share the loop: several loops in one process with grpc.aio are known to misbehave. Shut-down:
-unready at once, keep serving while load balancers notice, then stop accepting, finish what is under way, stop.
+Shut-down: unready at once, keep serving while load balancers notice, then stop accepting, finish what is under way,
+stop.
 """
 
 from __future__ import annotations
@@ -119,9 +119,9 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             rpc_port = rpc.add_insecure_port(f"{host}:{settings.grpc_port}")
-        except RuntimeError:
+        except OSError as error:
             raise OSError(
-                f"cannot listen on {host}:{settings.grpc_port} for gRPC: taken? choose another with --grpc-port"
+                f"cannot listen on {host}:{settings.grpc_port} for gRPC ({error.strerror}): choose another --grpc-port"
             ) from None
         await rpc.start()
 
