@@ -37,8 +37,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("equiserve.rpc")
 
-# A handler of a call that nobody waits for any more; a deadline that is further away is none.
+# A deadline that is further away is no other.
 _LONGEST_S = 30 * 86_400.0
+# A request of which nothing more comes for so long is given up, and an answer of which nothing more is taken.
+_UPLOAD_S = 120.0
+_UNREAD_S = 300.0
 
 _BEGIN = response_block()
 _GOOD = trailer_block(grpc.StatusCode.OK)
@@ -72,13 +75,13 @@ class Call:
         closed: Nothing more goes out: the answer is complete, or nobody wants it.
         window: Bytes of DATA that the client takes now.
         unsent: DATA that waits for the window.
-        stalled_since: Event-loop time of the last DATA of a request that is not complete.
+        patient_until: Event-loop time by which more of the request must come, or more of the answer be taken.
     """
 
     request_ended = False
     closed = False
     unsent: memoryview | None = None
-    stalled_since = inf
+    patient_until = inf
     _deadline = inf
     _timer: asyncio.TimerHandle | None = None
     _received = 0
@@ -171,7 +174,7 @@ class Call:
             if self._arrival is not None and not self._arrival.done():
                 self._arrival.set_result(None)
             return
-        self.stalled_since = inf if ended else connection.loop.time()
+        self.patient_until = inf if ended else connection.loop.time() + _UPLOAD_S
         self._acknowledge()
         if not ended:
             return
@@ -281,13 +284,16 @@ class Call:
     def _answered(self, result: Any, error: BaseException | None) -> None:
         """End the call as its handler ended."""
         self._running = None
-        handler = self._handler
-        if error is None:
-            if not self.closed:
-                if handler.response_streaming:
+        if error is None and not self.closed:
+            try:
+                if self._handler.response_streaming:
                     self.finish(grpc.StatusCode.OK)
                 else:
                     self._answer(self._serialised(result))
+            except Exception as fault:  # noqa: BLE001 - a result that is no message, or too much of it for now
+                error = fault
+        if error is None:
+            pass
         elif isinstance(error, Aborted):
             self.finish(error.status, error.details, error.metadata)
         elif isinstance(error, EquiServeError):
@@ -326,7 +332,7 @@ class Call:
         self.unsent = memoryview(_PREFIX.pack(0, len(message)) + message)
         connection.pump(self)
         if self.unsent is not None:
-            self.stalled_since = connection.loop.time()
+            self.patient_until = connection.loop.time() + _UNREAD_S
             self._held = len(self.unsent)
             connection.hold(self._held)
 
@@ -341,7 +347,7 @@ class Call:
             if self._held:
                 self._held -= size
                 self._connection.release(size)
-                self.stalled_since = self._connection.loop.time() if len(rest) else inf
+                self.patient_until = self._connection.loop.time() + _UNREAD_S if len(rest) else inf
             self._connection.send(HEAD.pack(size >> 8, size & 0xFF, DATA, 0, self.stream_id) + part)
             if self.unsent is None:
                 self._sent()
@@ -354,8 +360,8 @@ class Call:
             self._end(self._trailers)
 
     def finish(self, status: grpc.StatusCode, details: str = "", metadata: Iterable[tuple[str, str]] = ()) -> None:
-        """Send the end of the answer, after what waits to be sent of it."""
-        if self.closed or self._trailers is not None:
+        """Send the end of the answer: after what waits to be sent of it, or, of a failure, in its place."""
+        if self.closed:
             return
         block = trailer_block(status, details, metadata)
         if self.unsent is not None and status is grpc.StatusCode.OK:
@@ -399,7 +405,7 @@ class Call:
         self.closed = True
         self.unsent = None
         self._trailers = None
-        self.stalled_since = inf
+        self.patient_until = inf
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -61,8 +61,6 @@ log = logging.getLogger("equiserve.rpc")
 _TICK_S = 10.0
 # A client that is silent for so long is asked whether it is there, and has so long for an answer.
 _SILENT_S, _ANSWER_S = 90.0, 20.0
-# A request of which nothing more comes, an answer of which nothing more is taken.
-_STALLED_S = 300.0
 # A client that takes nothing of what waits for it for so long is not reading.
 _UNREAD_S = 60.0
 # What may wait in the transport: frames of answers, and (from a peer that asks and does not read) of control.
@@ -73,7 +71,7 @@ _MAX_GIVEN_UP = 1024
 # Larger ones would keep others waiting.
 _LARGEST_SENT = 64 << 10
 
-_NOT_GRPC = header_block([(":status", "415"), ("content-length", "0")])
+_NOT_GRPC = b"\x20" + header_block([(":status", "415"), ("content-length", "0")])
 
 
 @dataclass(frozen=True)
@@ -197,7 +195,7 @@ class Connection(asyncio.Protocol):
             self._opening, position = False, len(PREFACE)
         while end - position >= HEAD_BYTES and not self._over:
             high, low, kind, flags, stream_id = HEAD.unpack_from(data, position)
-            length = high << 8 | low
+            length, stream_id = high << 8 | low, stream_id & LARGEST_WINDOW
             if length > DEFAULT_FRAME:
                 raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {length} bytes")
             start = position + HEAD_BYTES
@@ -213,9 +211,9 @@ class Connection(asyncio.Protocol):
                 elif kind == HEADERS:
                     self._on_headers(flags, stream_id, payload)
                 else:
-                    self._on_control(kind, flags, stream_id & LARGEST_WINDOW, payload)
+                    self._on_control(kind, flags, stream_id, payload)
             except StreamFault as fault:
-                self._fail_stream(stream_id & LARGEST_WINDOW, fault)
+                self._fail_stream(stream_id, fault)
         return position
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
@@ -519,13 +517,14 @@ class Connection(asyncio.Protocol):
         self._unread_s = self._unread_s + _TICK_S if before and self._unread >= before else 0.0
         self._silent_s += _TICK_S
         if not self._settled or self._silent_s > _SILENT_S + _ANSWER_S or self._unread_s >= _UNREAD_S:
+            self._over = True
             self._transport.abort()
             return
         if self._silent_s > _SILENT_S:
             self.send(frame(PING, 0, 0, bytes(8)))
-        long_ago = self.loop.time() - _STALLED_S
+        now = self.loop.time()
         for call in tuple(self._calls.values()):
-            if call.stalled_since < long_ago:
+            if call.patient_until < now:
                 call.stop(grpc.StatusCode.DEADLINE_EXCEEDED, "nothing more came, or was taken, of this call")
 
 
