@@ -341,7 +341,7 @@ async def test_a_deadline_in_the_middle_of_an_answer_ends_it() -> None:
     peer.call(1, "/test.Echo/Unary", b"hello", grpc_timeout="10m")
     found: list[Frame] = []
     async with asyncio.timeout(10):
-        while not found or not found[-1].flags & END_STREAM:  # noqa: ASYNC110 - frames announce themselves to nobody
+        while not found or not found[-1].flags & END_STREAM:
             await asyncio.sleep(0.005)
             found += peer.frames()
     assert peer.fields(found[-1])["grpc-status"] == DEADLINE
