@@ -18,6 +18,7 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.dataplane import InferRequest
 from equiserve.errors import InvalidRequest, Unsupported
 from equiserve.rest.encoding import HEADER_LENGTH, OutputForm
+from equiserve.rest.json_numbers import message_with_numbers
 from equiserve.rest.tensors import Buffer, count_elements, describe, from_json, from_raw
 
 _NO_PARAMETERS: dict[str, Any] = {}
@@ -60,7 +61,9 @@ def decode_request(
         known = _known_layout(bytes(body[:header_length]))
         if known is not None and header_length + known.size == len(body):
             return known.request(body, header_length, model, version), known.form
-    message = parse_object(body if header_length is None else memoryview(body)[:header_length])
+    message = message_with_numbers(body) if header_length is None else None
+    if message is None:
+        message = parse_object(body if header_length is None else memoryview(body)[:header_length])
     parameters = _mapping(message, "parameters", "")
     identity = message.get("id", "")
     if type(identity) is not str:
