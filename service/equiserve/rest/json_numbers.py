@@ -24,8 +24,8 @@ except ImportError:
 
 Parser: Any = None if simdjson is None else simdjson.Parser
 
-# Shorter lists cost more to cut out than to parse.
-_MIN_BYTES = 4 << 10
+# Shorter lists cost as much to cut out as to parse.
+_MIN_BYTES = 64 << 10
 _KEY = b'"data"'
 _IN_PLACE = f"numbers-{os.urandom(8).hex()}"
 _parsers = threading.local()
