@@ -44,7 +44,7 @@ def statement(findings: Findings) -> str:
 def _judged(findings: Findings) -> Verdict:
     """Return the verdict before another kernel was tried."""
     limits, judged = findings.thresholds, findings.judged
-    repeats = findings.measured.controls.repeat_errors()
+    repeats = findings.repeat_errors
     if repeats.size and repeats.max() > limits.relative_error:
         return unsteady(repeats.max(), "picture", in_same_batch=bool(repeats[0] > limits.relative_error))
     verdict = judge(

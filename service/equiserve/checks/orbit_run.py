@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -69,9 +68,12 @@ class OrbitRun:
         return found
 
     async def controls(self) -> None:
-        """Run the repeats and the unrelated pictures."""
-        layouts = control_layouts(self.measured.batch, smallest_batch(self._classifier.model))
-        kept = self._outputs and self._outputs.find_control("controls", str(layouts))
+        """Run the repeats, the unrelated pictures, and those that are moved and moved back."""
+        trips = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
+        self.measured.controls.trips = trips
+        layouts = control_layouts(self.measured.batch, smallest_batch(self._classifier.model), len(trips))
+        key = (str(layouts), tuple(trips))
+        kept = self._outputs and self._outputs.find_controls(key)
         if kept:
             for layout, scores in zip(layouts, kept, strict=True):
                 self.measured.controls.add(layout, scores)
@@ -86,7 +88,7 @@ class OrbitRun:
         # Outputs of a model that rolls dice are of no use to anybody later.
         self._repeatable = first.tobytes() == second.tobytes()
         if self._outputs and self._repeatable:
-            self._outputs.keep_control("controls", str(layouts), *answers)
+            self._outputs.keep_controls(key, *answers)
 
     async def next_batch(self) -> np.ndarray | None:
         """Run the next batch of elements; returns their indices [k], or None after the last."""
@@ -104,22 +106,6 @@ class OrbitRun:
         if self._outputs and self._repeatable:
             self._outputs.keep(tuple(self._orbit.elements[index] for index in members), scores, changed)
         return members
-
-    async def round_trip(self) -> None:
-        """Move and move back, where elements are not exact."""
-        elements = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
-        if not elements:
-            return
-        kept = self._outputs and self._outputs.find_control("round_trip", tuple(elements))
-        if kept:
-            (scores,) = kept
-            self.measured.cached += len(scores)
-        else:
-            scores = await self.ask(partial(round_trips, self._orbit))
-            if self._outputs and self._repeatable:
-                self._outputs.keep_control("round_trip", tuple(elements), scores)
-        self.measured.round_trip_elements = elements
-        self.measured.controls.round_trip = scores
 
     async def ask(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the scores [n, K] of n >= 1 other pictures, in batches like those of the orbit.
@@ -157,7 +143,8 @@ class OrbitRun:
 
     def _control_rows(self) -> np.ndarray:
         unrelated = unrelated_pictures(self._orbit.picture, background_of(self._classifier.input))
-        return np.concatenate([self._identity, self._classifier.rows(unrelated)])
+        trips = self._timed_rows(lambda: round_trips(self._orbit))
+        return np.concatenate([self._identity, self._classifier.rows(unrelated), trips])
 
     def _timed_rows(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
         began = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from equiserve.artifact import Manifest, Symmetry
-from equiserve.checks.estimate import CheckEstimate, learned_seconds, smallest_batch
+from equiserve.checks.estimate import CheckEstimate, even_batch, learned_seconds, smallest_batch
 from equiserve.checks.named_tensors.controls import UNRELATED, repeat_sizes
 from equiserve.checks.named_tensors.request import TensorCheckRequest, TensorReference
 from equiserve.checks.planner import standing_level
@@ -152,11 +152,13 @@ def _batch(model: ServedModel, orbit: TensorOrbit) -> int:
     if not model.batched:
         return 1
     member = sum(array.nbytes for array in orbit.inputs.values())
-    return max(model.min_batch, min(model.background_rows(), len(orbit), _BATCH_BYTES // max(member, 1)))
+    most = max(1, min(model.background_rows(), len(orbit), _BATCH_BYTES // max(member, 1)))
+    return max(model.min_batch, even_batch(len(orbit), most))
 
 
 def _estimate(model: ServedModel, orbit: TensorOrbit, batch: int) -> CheckEstimate:
-    sizes = repeat_sizes(batch, smallest_batch(model)) + [batch] * len(UNRELATED)
+    smallest = smallest_batch(model)
+    sizes = repeat_sizes(batch, smallest) + [smallest] * len(UNRELATED)
     full = -(-len(orbit) // batch)
     calls, rows = len(sizes) + full, sum(sizes) + full * batch
     return CheckEstimate(len(orbit), int(orbit.exact.sum()), batch, calls, rows, learned_seconds(model, rows, calls))
