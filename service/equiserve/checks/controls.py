@@ -55,7 +55,7 @@ class Controls:
         return np.stack([self.company[k] for k in members]) if members and members[-1] in self.company else None
 
     def repeat_errors(self, *more: np.ndarray) -> np.ndarray:
-        """Return the relative errors of the repeats, and of further ones [K], against the first; empty where none ran."""
+        """Return the relative errors of the repeats, and of further ones [K], against the first; empty if none ran."""
         if len(self.repeats) < 2 or not np.isfinite(self.repeats[0]).all():
             return np.zeros(0)
         return relative_errors(np.stack([*self.repeats[1:], *more]), self.repeats[0])
