@@ -15,7 +15,8 @@ _RAMP = ", ".join(f"{k - 3.5:g}" for k in range(8))
 
 #: x / (1 + sigma^2), and a ramp of the label's height that rises in the direction of the angle (radians).
 _DENOISER = graph(
-    "(float[batch,1,8,8] x, float[batch] sigma, int64[batch] label, float[batch] angle) => (float[batch,1,8,8] denoised)",
+    "(float[batch,1,8,8] x, float[batch] sigma, int64[batch] label, float[batch] angle)"
+    " => (float[batch,1,8,8] denoised)",
     f"""
     plane = Constant<value = int64[3] {{1, 2, 3}}>()
     one = Constant<value = float {{1.0}}>()
@@ -63,7 +64,8 @@ def _literal(rows: list[list[float]]) -> str:
 
 #: One frame of the cloud's weighted means, 24 times; its size, 10 times; its middle, from where the pelvis lies.
 _FITTER = graph(
-    "(float[batch,N,3] points) => (float[batch,24,3,3] global_rotations, float[batch,10] betas, float[batch,3] translation)",
+    "(float[batch,N,3] points)"
+    " => (float[batch,24,3,3] global_rotations, float[batch,10] betas, float[batch,3] translation)",
     f"""
     items = Constant<value = int64[1] {{1}}>()
     coords = Constant<value = int64[1] {{2}}>()

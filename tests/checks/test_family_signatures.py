@@ -1,4 +1,4 @@
-"""Denoisers and body fitters as their families declare them: condition, noise, rotations, shape and pelvis in one check."""
+"""Denoisers and body fitters as their families declare them: condition, noise, rotations, shape, pelvis."""
 
 from __future__ import annotations
 

@@ -163,12 +163,25 @@ class GroupSpec(Strict):
     discrete: list[list[list[float]]] = []
 
 
+class ClassMoves(Strict):
+    """What one element makes of classes, old to new, by the names of `labels` or by index; the others stay."""
+
+    element: dict[str, Any]
+    classes: dict[str | int, str | int]
+
+
+class Relabelling(Strict):
+    """Elements that change what a class is: a 6 that is turned by 180 degrees is a 9."""
+
+    relabel: list[ClassMoves] = Field(min_length=1)
+
+
 class Override(Strict):
-    """Says that one group moves one tensor otherwise than its `rep` would."""
+    """Says that one group moves one tensor otherwise than its `rep` would, or changes what its classes are."""
 
     group: str
     tensor: str
-    action: Literal["invariant"] | dict[str, float]
+    action: Literal["invariant"] | Relabelling | dict[str, float]
 
 
 class Symmetry(Strict):

@@ -102,9 +102,10 @@ class OrbitRun:
         members, changed, answer = self._under_way[0]
         scores = await answer
         self._under_way.popleft()
-        self.measured.add(members, scores, changed)
+        elements = tuple(self._orbit.elements[index] for index in members)
+        self.measured.add(members, self._plan.pull_back(elements, scores), changed)
         if self._outputs and self._repeatable:
-            self._outputs.keep(tuple(self._orbit.elements[index] for index in members), scores, changed)
+            self._outputs.keep(elements, scores, changed)
         return members
 
     async def ask(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
@@ -136,7 +137,8 @@ class OrbitRun:
         for start, stop in self._outputs.units(elements, batch):
             kept = self._outputs.find(elements[start:stop])
             if kept:
-                self.measured.add(np.arange(start, stop), *kept)
+                scores, changed = kept
+                self.measured.add(np.arange(start, stop), self._plan.pull_back(elements[start:stop], scores), changed)
         found = np.flatnonzero(self.measured.answered)
         self.measured.cached += len(found)
         return found

@@ -1,7 +1,7 @@
 """The action of rigid motions on the parameters of a posed body in SMPL's layout.
 
-The root turns about the **pelvis** J of the unposed body, not about the origin: vertices are R (v - J) + J + t, so that a
-t which merely turns with the body misses by gJ - J. Body pose and shape are invariant.
+The root turns about the **pelvis** J of the unposed body, not about the origin: vertices are R (v - J) + J + t, so that
+a t which merely turns with the body misses by gJ - J. Body pose and shape are invariant.
 """
 
 from __future__ import annotations
@@ -89,4 +89,6 @@ class BodyAction(Action):
     def apply(self, element: Element, arrays: Arrays) -> dict[str, NDArray[Any]]:
         """See `Action.apply`."""
         place = PivotedPoint(self.translation, self.group, self.pelvis, self.shape, self.pelvis_of_shape)
-        return Orientations(self.orientation, self.group, self.form).apply(element, arrays) | place.apply(element, arrays)
+        return Orientations(self.orientation, self.group, self.form).apply(element, arrays) | place.apply(
+            element, arrays
+        )
