@@ -57,6 +57,11 @@ class CheckPlan:
     relabelling: RelabelClasses | None = None
 
     @property
+    def group(self) -> Group[Any]:
+        """The group."""
+        return self.orbit.group
+
+    @property
     def searched(self) -> int:
         """Most elements that a search tries beside those of the orbit."""
         return 0 if self.search is None else max(0, self.search.budget - len(self.orbit))

@@ -97,8 +97,8 @@ def _compare(message: Any, comparison: dict[str, Any]) -> None:
         _fill(message.elements, columns)
     if difference is not None:
         message.difference.indices.extend(difference["index"])
-        message.difference.probabilities.extend(_numbers(difference["probability"]))
-        message.difference.margins.extend(_numbers(difference["margin"]))
+        message.difference.probabilities.extend(_numbers(difference.get("probability", ())))
+        message.difference.margins.extend(_numbers(difference.get("margin", ())))
 
 
 def _put_output(message: Any, output: dict[str, Any]) -> None:

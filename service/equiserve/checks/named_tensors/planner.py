@@ -28,6 +28,7 @@ from equiserve.symmetry import (
     dry_run,
     group_from_spec,
 )
+from equiserve.symmetry.gates import Gate, gates_from_json
 
 # Of one batch of moved inputs.
 _BATCH_BYTES = 32 << 20
@@ -44,6 +45,7 @@ class TensorPlan:
         batch: Members in each call of the model.
         estimate: What the check costs.
         draw: How the elements were drawn at random; None where they were not.
+        gates: What the metrics must reach; none = the declared level decides.
     """
 
     orbit: TensorOrbit
@@ -52,6 +54,7 @@ class TensorPlan:
     batch: int
     estimate: CheckEstimate
     draw: Draw | None = None
+    gates: tuple[Gate, ...] = ()
 
     @property
     def group(self) -> Group[Any]:
@@ -77,7 +80,8 @@ def plan_tensor_check(model: ServedModel, request: TensorCheckRequest, *, max_or
     orbit = TensorOrbit.of(arrays, signature, elements=selection.elements)
     level = standing_level(declared, manifest, model.version)
     batch = _batch(model, orbit)
-    return TensorPlan(orbit, level, declared, batch, _estimate(model, orbit, batch), selection.draw)
+    gates = tuple(gates_from_json(request.gate))
+    return TensorPlan(orbit, level, declared, batch, _estimate(model, orbit, batch), selection.draw, gates)
 
 
 def _resolve(manifest: Manifest, asked: object, arrays: Mapping[str, np.ndarray]) -> tuple[Signature, Symmetry | None]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equiserve.checks.gated import gates_over
 from equiserve.checks.named_tensors.findings import OutputFindings, TensorFindings, stopped
 from equiserve.checks.named_tensors.measurement import TensorMeasurement
 from equiserve.checks.named_tensors.planner import TensorPlan
@@ -51,6 +52,8 @@ def write_tensor_report(
         },
         "outputs": {output.name: _output(output, found.exact) for output in outputs},
     }
+    if plan.gates:
+        content |= gates_over([content], plan.gates)
     return CheckReport(content)
 
 
