@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "came (default for tensors)",
     )
     parser.add_argument(
+        "--search", action="store_true", help="look for the worst element of pictures: rotations and shifts"
+    )
+    parser.add_argument(
         "--gate",
         action="append",
         default=[],

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     inputs = find_inputs(options.data, options.inputs)
     subject = _subject(options)
     try:
-        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference))
+        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference, options.search))
     finally:
         subject.close()
     report = gated_report(reports, gates)

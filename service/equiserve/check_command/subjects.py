@@ -35,6 +35,7 @@ class Asked:
     group: str | None
     elements: int | None
     reference: Literal["consensus", "identity"] | None
+    search: bool
 
 
 class Subject(Protocol):
@@ -80,6 +81,7 @@ class ServedSubject:
             group=asked.group,
             elements=asked.elements,
             reference=asked.reference,
+            search=asked.search or None,
         )
         tell(1.0)
         return dict(report)
@@ -151,11 +153,15 @@ class FileSubject:
     ) -> AsyncGenerator[AnyCheckEvent, None]:
         limits, name, group, elements = self._limits, self._model.name, asked.group, asked.elements
         if isinstance(content, Mapping):
+            if asked.search:
+                raise InvalidRequest("search: only checks of a picture have it, got tensors", field="search")
             tensors = TensorCheckRequest(
                 name, content, group=group, elements=elements, reference=asked.reference or "identity"
             )
             return stream_tensor_check(self._model, tensors, context, compute=self._compute, max_orbit=limits.max_orbit)
-        picture = CheckRequest(name, content, group=group, elements=elements, reference=asked.reference or "consensus")
+        picture = CheckRequest(
+            name, content, group=group, elements=elements, reference=asked.reference or "consensus", search=asked.search
+        )
         return stream_check(
             self._model,
             picture,
