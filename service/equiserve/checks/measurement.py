@@ -66,7 +66,7 @@ class Measurement:
         forward_passes: Rows that the model computed for this check, padding and controls included.
         batches: Calls of the model.
         cached: Rows whose scores an earlier check of the same picture had left, controls included.
-        transform_s: Seconds of one thread spent on transforming pictures.
+        transform_s: CPU seconds spent on transforming pictures.
         wall_s: Seconds from the request to the last answer.
     """
 
