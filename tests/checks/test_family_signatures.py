@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest_asyncio
 
 from equiserve.artifact import Manifest
 from equiserve.checks import TensorCheckRequest
-from equiserve.dataplane import DataPlane
+from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import RequestContext
 from equiserve.errors import EquiServeError
 from equiserve.server import build_plane
@@ -103,3 +104,34 @@ def test_only_points_have_a_pivot():
     manifest["outputs"][2]["kind"] = "vector"
     with pytest.raises(ValueError, match="expected 'point'"):
         Manifest(schema=1, name="fitter", **manifest)
+
+
+async def test_their_declared_symmetries_are_tried_at_load_and_on_a_share_of_live_inputs(tmp_path):
+    write_repository(tmp_path / "models", FAMILIES)
+    settings = Settings(models=tmp_path / "models", cache=tmp_path / "cache", threads=1, monitor_share=1.0)
+    plane, scheduler = build_plane(settings)
+    await plane.repository.load_all()
+    try:
+        models = [await plane.repository.get(name) for name in FAMILIES]
+        for _ in range(20_000):
+            if all(plane.smoke.found(model) for model in models):
+                break
+            await asyncio.sleep(0.002)
+        found = {model.name: plane.smoke.found(model) for model in models}
+        assert {name: one["status"] for name, groups in found.items() for one in groups.values()} == {
+            "denoiser": "pass",
+            "unconditioned": "fail",
+            "fitter": "pass",
+            "pelvis_forgotten": "fail",
+        }
+        await plane.infer(InferRequest("denoiser", NOISY), RequestContext("live-1"))
+        for _ in range(20_000):
+            if any(source == "monitor" for _, source in plane.checker.statistics.checks):
+                break
+            await asyncio.sleep(0.002)
+        assert plane.checker.statistics.checks[(("denoiser", "1", "C4"), "monitor")] == 1
+    finally:
+        await plane.close()
+        plane.repository.close()
+        plane.compute.stop()
+        scheduler.stop(timeout_s=5)

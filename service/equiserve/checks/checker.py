@@ -18,7 +18,7 @@ from equiserve.checks.output_cache import OutputCache
 from equiserve.checks.planner import plan_check
 from equiserve.checks.preview import OrbitPreview, preview
 from equiserve.checks.request import CheckRequest
-from equiserve.checks.run import stream_check
+from equiserve.checks.run import report_of, stream_check
 from equiserve.checks.statistics import CheckStatistics, Source
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ComputePool, RequestContext, ServedModel
@@ -111,6 +111,29 @@ class Checker:
         async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def check_model(
+        self, model: ServedModel, request: AnyCheckRequest, context: RequestContext, source: Source
+    ) -> dict[str, Any]:
+        """Return the report on this very model, whatever is loaded under its name by now: what the server checks by
+        itself. Nothing is taken from the cache, or kept; errors as `events`.
+        """
+        if isinstance(request, TensorCheckRequest):
+            events: AsyncGenerator[Any, None] = stream_tensor_check(
+                model, request, context, compute=self.compute, max_orbit=self.max_orbit
+            )
+        else:
+            events = stream_check(
+                model,
+                request,
+                context,
+                compute=self.compute,
+                max_pixels=self.max_pixels,
+                max_orbit=self.max_orbit,
+            )
+        content = (await report_of(events)).to_json()
+        self.statistics.record(content, source)
+        return content
 
     async def estimate(self, request: AnyCheckRequest, *, max_orbit: int | None = None) -> dict[str, Any]:
         """Return what a check would be, as its first event says it, without running anything; errors as `events`."""
