@@ -124,7 +124,7 @@ async def test_their_declared_symmetries_are_tried_at_load_and_on_a_share_of_liv
             "fitter": "pass",
             "pelvis_forgotten": "fail",
         }
-        await plane.infer(InferRequest("denoiser", NOISY), RequestContext("live-1"))
+        await plane.infer(InferRequest("denoiser", inputs=NOISY), RequestContext("live-1"))
         for _ in range(20_000):
             if any(source == "monitor" for _, source in plane.checker.statistics.checks):
                 break

@@ -9,7 +9,7 @@ import numpy as np
 from equiserve.checks.controls import UNRELATED
 from equiserve.checks.findings import Findings
 from equiserve.checks.kernel_control import kernel_findings
-from equiserve.checks.spectrum import spectrum_of
+from equiserve.checks.spectrum import spectrum_json, spectrum_of
 from equiserve.symmetry import decisions_of, measure
 from equiserve.symmetry.consensus import error_split
 
@@ -106,16 +106,7 @@ def _kernel_ladder(findings: Findings) -> dict[str, Any] | None:
 
 def spectrum(findings: Findings) -> dict[str, Any] | None:
     """Return which subgroup of C_n holds exactly; None where the elements are no whole C_n."""
-    found = spectrum_of(findings)
-    if found is None:
-        return None
-    tolerance = findings.thresholds.exact_error**2
-    return {
-        "statement": found.statement(tolerance),
-        "exact_subgroup": found.exact_subgroup(tolerance),
-        "elements": found.elements,
-        "shares": found.shares.tolist(),
-    }
+    return spectrum_json(spectrum_of(findings), findings.thresholds.exact_error**2)
 
 
 def search(findings: Findings) -> dict[str, Any] | None:

@@ -105,7 +105,7 @@ def _put_output(message: Any, output: dict[str, Any]) -> None:
     message.relative_errors.extend(_numbers(output.pop("relative_error")))
     message.values.extend(equivariance_pb2.OutputRow(values=_numbers(row)) for row in output.pop("values", ()))
     _enumerate(output)
-    ParseDict(output, message)
+    ParseDict(output, message, ignore_unknown_fields=True)
 
 
 def _fill(message: Any, columns: Mapping[str, Any]) -> None:
