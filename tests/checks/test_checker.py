@@ -256,10 +256,12 @@ async def test_an_estimate_runs_nothing_and_a_preview_shows_exactly_what_the_mod
 async def test_a_contact_sheet_holds_every_picture_in_order(house: House) -> None:
     preview = await house.checker.preview(CheckRequest("blind", PICTURE, group="C4"), 4)
     sheet = np.asarray(Image.open(io.BytesIO(preview.to_png())))
-    assert sheet.shape == (58, 58)
-    assert (sheet[:28, :28] == PICTURE[0]).all()
-    assert (sheet[:28, 30:] == preview.pictures[1, 0]).all()
-    assert (sheet[30:, :28] == preview.pictures[2, 0]).all()
+    # Three times as large, so that one can see them.
+    assert sheet.shape == (84, 4 * 84 + 3 * 8)
+    for place, picture in enumerate(preview.pictures[:, 0]):
+        shown = sheet[:, place * 92 : place * 92 + 84]
+        assert (shown[1::3, 1::3] == picture).all()
+        assert (shown[::3, ::3] == shown[2::3, 2::3]).all()
 
 
 @pytest.mark.parametrize("count", [-1, 65])

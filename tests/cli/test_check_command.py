@@ -190,6 +190,9 @@ def test_a_model_of_named_tensors_is_checked_on_the_rows_of_an_npz(tmp_path: Pat
     code, report = check(tmp_path, tmp_path / "models" / "radial", *asked, "--report", tmp_path / "page.html")
     assert (code, report["verdict"]["status"], len(report["inputs"])) == (0, "pass", 3)
     assert report["inputs"][1]["name"] == "clouds.npz[1]"
+    assert (
+        check(tmp_path, tmp_path / "models" / "squares", *asked)[1]["verdict"]["reason"].count("clouds.npz[0]: ") == 1
+    )
     code, report = check(tmp_path, tmp_path / "models" / "squares", *asked)
     assert (code, report["verdict"]["status"]) == (1, "fail")
     gated = (*asked, "--gate", "relative_error=0.01")

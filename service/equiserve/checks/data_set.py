@@ -119,7 +119,11 @@ def _verdict(
 ) -> dict[str, Any]:
     """Judge the pictures that were checked; where some were not, nothing can pass."""
     findings = [
-        InputFinding(f"{_noun(report)} {report['index']}", Verdict(**report["verdict"]), _figures(report))
+        InputFinding(
+            str(report.get("name") or f"{_noun(report)} {report['index']}"),
+            Verdict(**report["verdict"]),
+            _figures(report),
+        )
         for report in sorted(reports, key=_share)
     ]
     verdict = judge_inputs(reports[0]["level"], findings, thresholds=_thresholds(reports[0]))
