@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from equiserve.checks.controls import control_layouts, round_trip_members, round_trips, unrelated_pictures
-from equiserve.checks.estimate import smallest_batch
+from equiserve.checks.controls import round_trip_members, round_trips, unrelated_pictures
+from equiserve.checks.estimate import layouts_of
 from equiserve.checks.measurement import Measurement
 from equiserve.checks.output_cache import OrbitOutputs, OutputCache
 from equiserve.checks.planner import CheckPlan
@@ -71,7 +71,7 @@ class OrbitRun:
         """Run the repeats, the unrelated pictures, and those that are moved and moved back."""
         trips = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
         self.measured.controls.trips = trips
-        layouts = control_layouts(self.measured.batch, smallest_batch(self._classifier.model), len(trips))
+        layouts = layouts_of(self._classifier.model, self._orbit, self.measured.batch)
         key = (str(layouts), tuple(trips))
         kept = self._outputs and self._outputs.find_controls(key)
         if kept:
