@@ -104,5 +104,7 @@ def round_trips(orbit: Orbit) -> np.ndarray:
     """Return the picture moved by each of the `round_trip_members` and back, [r, C, H, W]."""
     action, group = orbit.action, orbit.group
     chosen = [orbit.elements[k] for k in round_trip_members(orbit)]
-    moved = [action.apply(group.inverse(g), action.apply(g, orbit.picture)) for g in chosen]
-    return np.array(moved, orbit.picture.dtype).reshape(-1, *orbit.picture.shape)
+    if not chosen:
+        return orbit.picture[None][:0]
+    there = action.orbit(orbit.picture, chosen)
+    return np.stack([action.apply(group.inverse(g), moved) for g, moved in zip(chosen, there, strict=True)])

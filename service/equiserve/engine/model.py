@@ -183,16 +183,17 @@ class ServedModel:
         """Return how many rows a background batch may have now.
 
         No more than last as long as a typical foreground batch of whichever model, where any ran in the last second;
-        never more than last `_LONGEST_BACKGROUND_S` (a request may come in the middle), nor than the largest useful
-        batch; at least the smallest one.
+        never more than last `_LONGEST_BACKGROUND_S` (a request may come in the middle), nor more than the largest batch
+        whose bits were compared; at least the smallest one.
         """
         typical = self._scheduler.foreground.typical_s()
+        most = max(self.max_batch, self.calibration.check_batch) if self.batched else 1
         if not self.cost.per_row_s:
-            return self.max_batch if typical is None else self.min_batch
+            return most if typical is None else self.min_batch
         longest = _LONGEST_BACKGROUND_S if typical is None else min(typical, _LONGEST_BACKGROUND_S)
         # A tenth more: what is learned of both wavers.
         rows = int((1.1 * longest - self.cost.fixed_s) / self.cost.per_row_s)
-        return max(self.min_batch, min(self.max_batch, rows))
+        return max(self.min_batch, min(most, rows))
 
     def retire(self) -> None:
         """Refuse new calls and fail those that wait; running batches end."""
