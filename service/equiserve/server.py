@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -132,6 +133,8 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         if loading.done():
             loading.result()
             await plane.jobs.start()
+            # What was imported and loaded stays: a full collection that went through it would hold up every request.
+            gc.freeze()
             http_port = int(listener.getsockname()[1])
             log.log(
                 logging.INFO if plane.ready() else logging.ERROR,

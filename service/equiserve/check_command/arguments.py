@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="PATH",
-        help="pictures: PNG, JPEG or WebP files, folders of them, .npy or .npz files of uint8 pixels",
+        help="pictures: PNG, JPEG or WebP files, folders of them, .npy or .npz files of uint8 pixels; or an .npz "
+        "of the model's inputs by name, a row an input",
     )
     parser.add_argument("--inputs", type=_positive, metavar="N", help="take at most N of them, evenly spread")
     parser.add_argument(
@@ -29,8 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference",
         choices=("consensus", "identity"),
-        default="consensus",
-        help="what each answer is compared with: that of the whole orbit (default), or of the picture as it came",
+        help="what each answer is compared with: that of the whole orbit (default for pictures), or of the input as it "
+        "came (default for tensors)",
+    )
+    parser.add_argument(
+        "--search", action="store_true", help="look for the worst element of pictures: rotations and shifts"
     )
     parser.add_argument(
         "--gate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     inputs = find_inputs(options.data, options.inputs)
     subject = _subject(options)
     try:
-        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference))
+        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference, options.search))
     finally:
         subject.close()
     report = gated_report(reports, gates)
@@ -52,7 +53,9 @@ def _check_all(subject: Subject, inputs: list[CheckInput], asked: Asked) -> dict
         for index, given in enumerate(inputs):
             line.tell(index, given.name, 0.0)
             report = subject.check(given, asked, partial(line.tell, index, given.name))
-            reports[given.name] = {**report, "picture": data_uri(given.read())}
+            content = given.read()
+            shown = {} if isinstance(content, Mapping) else {"picture": data_uri(content)}
+            reports[given.name] = {**report, **shown}
     finally:
         line.clear()
     return reports

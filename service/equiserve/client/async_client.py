@@ -18,7 +18,7 @@ from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import AsyncJobs
 from equiserve.client.options import CheckOptions
-from equiserve.client.pictures import Picture
+from equiserve.client.pictures import Checked, Picture
 from equiserve.client.results import CheckResult, Classification, ModelState
 from equiserve.errors import DeadlineExceeded, Unavailable
 
@@ -94,7 +94,7 @@ class AsyncClient:
     async def check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -102,14 +102,14 @@ class AsyncClient:
         timeout_s: float | None = None,
         **options: Unpack[CheckOptions],
     ) -> CheckResult:
-        """Check how a model's answer moves with a picture over a group; see `Client.check`."""
-        exchange = await asyncio.to_thread(calls.check, model, version, picture, calls.asked(group, elements, options))
+        """Check how a model's answer moves with its input over a group; see `Client.check`."""
+        exchange = await asyncio.to_thread(calls.check, model, version, given, calls.asked(group, elements, options))
         return await self._send(exchange, timeout_s)
 
     async def check_stream(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -119,7 +119,7 @@ class AsyncClient:
     ) -> AsyncGenerator[CheckEvent, None]:
         """Run a check and yield its events as they come; see `Client.check_stream`."""
         exchange = await asyncio.to_thread(
-            calls.check_stream, model, version, picture, calls.asked(group, elements, options)
+            calls.check_stream, model, version, given, calls.asked(group, elements, options)
         )
         attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
         with transport_errors():
@@ -140,7 +140,7 @@ class AsyncClient:
     async def estimate_check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -150,14 +150,14 @@ class AsyncClient:
     ) -> dict[str, Any]:
         """Return what a check would cost, without running it; see `Client.estimate_check`."""
         exchange = await asyncio.to_thread(
-            calls.estimate_check, model, version, picture, calls.asked(group, elements, options)
+            calls.estimate_check, model, version, given, calls.asked(group, elements, options)
         )
         return await self._send(exchange, timeout_s)
 
     async def check_plot(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -167,7 +167,7 @@ class AsyncClient:
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
         exchange = await asyncio.to_thread(
-            calls.check_plot, model, version, picture, calls.asked(group, elements, options)
+            calls.check_plot, model, version, given, calls.asked(group, elements, options)
         )
         return await self._send(exchange, timeout_s)
 

@@ -11,9 +11,9 @@ import orjson
 
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
-from equiserve.client.pictures import Picture, as_list, to_base64
+from equiserve.client.pictures import Checked, Picture, as_list, to_base64
 from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState
-from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs
+from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs, encode_tensors
 from equiserve.errors import InternalError
 
 _JSON = {"content-type": "application/json"}
@@ -85,26 +85,31 @@ def classify(
     return Exchange("POST", f"{_model_path(model, version)}/classify", _json, orjson.dumps(body), _JSON)
 
 
-def check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[CheckResult]:
+def check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[CheckResult]:
     """Ask for the report of an equivariance check."""
-    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, _check_body(picture, options), _JSON)
+    body, headers = _check_body(given, options)
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, headers)
 
 
-def check_stream(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[None]:
+def check_stream(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[None]:
     """Ask for the events of an equivariance check; `read` is for answers that are no stream."""
-    headers = {**_JSON, "accept": "text/event-stream"}
+    body, headers = _check_body(given, options)
     path = f"{_model_path(model, version)}/equivariance_stream"
-    return Exchange("POST", path, _nothing, _check_body(picture, options), headers)
+    return Exchange("POST", path, _nothing, body, {**headers, "accept": "text/event-stream"})
 
 
-def estimate_check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
+def estimate_check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
     """Ask what an equivariance check would cost."""
-    body = _check_body(picture, {**options, "estimate": True})
-    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+    body, headers = _check_body(given, {**options, "estimate": True})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, headers)
 
 
-def submit_check(model: str, pictures: Picture | Sequence[Picture], options: Mapping[str, Any]) -> Exchange[JobStatus]:
+def submit_check(model: str, given: Checked | Sequence[Picture], options: Mapping[str, Any]) -> Exchange[JobStatus]:
     """Submit a job."""
+    if isinstance(given, Mapping):
+        raw, headers = _check_body(given, {"model": model, **options})
+        return Exchange("POST", "/v2/jobs", _accepted, raw, headers)
+    pictures = list(given) if isinstance(given, np.ndarray) and given.ndim == 4 else given
     body = {"model": model, "images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", "/v2/jobs", _accepted, orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON)
 
@@ -124,14 +129,15 @@ def delete_job(job_id: str) -> Exchange[JobStatus]:
     return Exchange("DELETE", f"/v2/jobs/{quote(job_id, safe='')}", _json)
 
 
-def check_plot(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[str]:
+def check_plot(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[str]:
     """Ask for the plot of an equivariance check, as an SVG document."""
+    body, headers = _check_body(given, options)
     return Exchange(
         "POST",
         f"{_model_path(model, version)}/equivariance",
         lambda answer: _successful(answer).body.decode(),
-        _check_body(picture, options),
-        {**_JSON, "accept": "image/svg+xml"},
+        body,
+        {**headers, "accept": "image/svg+xml"},
     )
 
 
@@ -142,9 +148,13 @@ def asked(
     return {"group": group, "elements": elements, **options}
 
 
-def _check_body(picture: Picture, options: Mapping[str, Any]) -> bytes:
-    body = {"image": to_base64(picture), **_given(options)}
-    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+def _check_body(given: Checked, options: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a check, and the headers that say how it is to be read."""
+    if isinstance(given, Mapping):
+        raw, header_length = encode_tensors(given, _given(options))
+        return raw, {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length)}
+    body = {"image": to_base64(given), **_given(options)}
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

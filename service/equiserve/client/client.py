@@ -18,7 +18,7 @@ from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
 from equiserve.client.options import CheckOptions
-from equiserve.client.pictures import Picture
+from equiserve.client.pictures import Checked, Picture
 from equiserve.client.results import CheckResult, Classification, ModelState
 from equiserve.errors import DeadlineExceeded, Unavailable
 
@@ -120,7 +120,7 @@ class Client:
     def check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -128,11 +128,12 @@ class Client:
         timeout_s: float | None = None,
         **options: Unpack[CheckOptions],
     ) -> CheckResult:
-        """Check how a model's answer moves with a picture over a group.
+        """Check how a model's answer moves with its input over a group.
 
         Args:
             model: Its name.
-            picture: As in `classify`.
+            given: A picture, as in `classify`; or the inputs of any model that says how its tensors move, arrays by
+                name with one row each.
             group: A group of the model's manifest or of `groups()`, with its parameters; the first symmetry that the
                 model declares by default.
             elements: How many elements, spread over the group, or which; all of a finite group by default.
@@ -140,12 +141,12 @@ class Client:
             timeout_s: Deadline of this call; what was checked until then is reported.
             options: See `CheckOptions`.
         """
-        return self._send(calls.check(model, version, picture, calls.asked(group, elements, options)), timeout_s)
+        return self._send(calls.check(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def check_stream(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -159,7 +160,7 @@ class Client:
             `started` (the plan and its cost), `progress` (the elements that were answered since the last one),
             `verdict`, and last `completed`, whose data is the report. To close the generator stops the check.
         """
-        exchange = calls.check_stream(model, version, picture, calls.asked(group, elements, options))
+        exchange = calls.check_stream(model, version, given, calls.asked(group, elements, options))
         attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
         with (
             transport_errors(),
@@ -181,7 +182,7 @@ class Client:
     def estimate_check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -190,14 +191,12 @@ class Client:
         **options: Unpack[CheckOptions],
     ) -> dict[str, Any]:
         """Return what a check would cost, without running it: `estimate` has elements, forward passes, seconds."""
-        return self._send(
-            calls.estimate_check(model, version, picture, calls.asked(group, elements, options)), timeout_s
-        )
+        return self._send(calls.estimate_check(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def check_plot(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -206,7 +205,7 @@ class Client:
         **options: Unpack[CheckOptions],
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
-        return self._send(calls.check_plot(model, version, picture, calls.asked(group, elements, options)), timeout_s)
+        return self._send(calls.check_plot(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def groups(self) -> list[dict[str, Any]]:
         """Return every group that a check can run over."""

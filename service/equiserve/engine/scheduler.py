@@ -8,8 +8,10 @@ A lone call of a model that is known to be brief runs at once on the event loop,
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
+from math import inf
 
 from equiserve.engine.batcher import Batcher
 from equiserve.engine.brevity import Brevity, Shapes
@@ -67,6 +69,31 @@ class Lane:
         return tuple([array.shape for array in call.inputs])
 
 
+class RecentBatches:
+    """The typical duration of a stream of batches, as long as it lasts; to be read from any thread.
+
+    Args:
+        memory: Weight that older batches keep at each new one; 0.9 remembers about ten.
+        expires_s: Seconds after the last batch for which the stream still counts as one.
+    """
+
+    def __init__(self, memory: float = 0.9, expires_s: float = 1.0) -> None:
+        self._memory = memory
+        self._expires_s = expires_s
+        self._seconds = 0.0
+        self._at = -inf
+
+    def observe(self, seconds: float) -> None:
+        """Take in one batch that has just ended."""
+        stale = self.typical_s() is None
+        self._seconds = seconds if stale else self._memory * self._seconds + (1 - self._memory) * seconds
+        self._at = time.monotonic()
+
+    def typical_s(self) -> float | None:
+        """Return the mean duration of the last batches; None where there was none for a while."""
+        return self._seconds if time.monotonic() - self._at < self._expires_s else None
+
+
 class Scheduler:
     """Hands batches to workers.
 
@@ -75,11 +102,13 @@ class Scheduler:
 
     Attributes:
         observer: Sees the calls and batches of all models; None = nobody does.
+        foreground: How long the foreground's batches last, whichever model's: a background batch holds up any of them.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.observer: CallObserver | None = None
+        self.foreground = RecentBatches()
         self._free = threads
         self._loop = asyncio.get_running_loop()
         self._pool = WorkerPool(threads)
@@ -159,6 +188,8 @@ class Scheduler:
         self._free += held
         lane.running -= 1
         lane.observe(batch)
+        if batch.error is None and not batch.calls[0].background:
+            self.foreground.observe((batch.computed_ns - batch.started_ns) * 1e-9)
         # The next batch starts before this one's answers are written: the device never waits for the edges.
         if self._waiting:
             self.dispatch()

@@ -11,7 +11,7 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.checks import TensorCheckRequest
 from equiserve.checks.named_tensors.request import TensorReference
 from equiserve.errors import InvalidRequest
-from equiserve.rpc.check_fields import elements_of, group_of
+from equiserve.rpc.check_fields import elements_of, gate_of, group_of
 from equiserve.rpc.generated import equivariance_pb2
 
 _MAX_RANK = 32
@@ -27,11 +27,8 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
     for field in ("picture", "label_index", "label_name"):
         if message.HasField(field):
             raise InvalidRequest(f"{field}: it belongs to a picture, got inputs as well", field=field)
-    if message.compare_with:
-        raise InvalidRequest("compare_with: only checks of a picture compare models", field="compare_with")
-    if message.search or message.HasField("gate"):
-        field = "search" if message.search else "gate"
-        raise InvalidRequest(f"{field}: only checks of a picture have it", field=field)
+    if message.search:
+        raise InvalidRequest("search: only checks of a picture have it", field="search")
     if message.reference not in _REFERENCES:
         raise InvalidRequest("reference: inputs are compared with the consensus or the identity", field="reference")
     inputs: dict[str, np.ndarray] = {}
@@ -49,6 +46,8 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
         reference=_REFERENCES[message.reference],
         metrics=list(message.metrics) or None,
         outputs=message.include_outputs,
+        compare_with=message.compare_with or None,
+        gate=gate_of(message),
     )
 
 
