@@ -5,12 +5,14 @@ Every random choice derives from (seed, epoch) or (seed, step), so that a resume
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -78,7 +80,13 @@ def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
 
 
 def train(
-    network: nn.Module, loss_of: Loss, samples: int, plan: Plan, folder: Path, minutes: float = math.inf
+    network: nn.Module,
+    loss_of: Loss,
+    samples: int,
+    plan: Plan,
+    folder: Path,
+    minutes: float = math.inf,
+    origin: dict[str, Any] | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train until the plan is done or the minutes are used; continue from the folder's checkpoint where it has one.
 
@@ -89,6 +97,7 @@ def train(
         plan: What the optimiser does.
         folder: Run folder.
         minutes: Wall-clock limit of this call; a checkpoint is left where it ends a run early.
+        origin: Where the network's weights come from, if not from the seed: kept in the checkpoints of the run.
 
     Returns:
         The moving average of the network, and how far the run is.
@@ -106,7 +115,7 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         step, seconds, loss = state["step"], state["seconds"], state["loss"]
         ema.updates = step
-        plans = state["plans"]
+        plans, origin = state["plans"], state.get("origin")
         if plans[-1][1] != steps:
             plans.append([step, steps])
     started = saved = time.monotonic()
@@ -120,7 +129,9 @@ def train(
                 "average": ema.average.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "step": step,
+                "plan": dataclasses.asdict(plan),
                 "plans": plans,
+                "origin": origin,
                 "seconds": seconds,
                 "loss": loss,
             },
