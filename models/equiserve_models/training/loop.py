@@ -1,22 +1,25 @@
-"""The training loop: AdamW under a warm-up and cosine schedule, moving average, resumable checkpoints.
+"""The training loop: a warm-up and cosine schedule, moving average, resumable checkpoints.
 
 Every random choice derives from (seed, epoch) or (seed, step), so that a resumed run continues bit for bit.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 
-from equiserve_models.training import checkpoint
+from equiserve_models.training import checkpoint, muon
 from equiserve_models.training.ema import MovingAverage
 
 CHECKPOINT_EVERY_S = 300.0
@@ -36,6 +39,7 @@ class Plan:
         ema_decay: Of the moving average that is evaluated and exported.
         clip: Largest norm of the gradient.
         seed: Of the weights, the order of the samples and the augmentation.
+        optimizer: ``adamw``, or ``muon`` for the matrices (`equiserve_models.training.muon`) and AdamW for the rest.
     """
 
     epochs: int
@@ -46,6 +50,7 @@ class Plan:
     ema_decay: float
     clip: float
     seed: int
+    optimizer: Literal["adamw", "muon"] = "adamw"
 
 
 @dataclass(frozen=True)
@@ -70,15 +75,27 @@ def learning_rate(plan: Plan, step: int, steps: int) -> float:
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    matrices = [p for p in network.parameters() if p.ndim > 1]
+def _optimizers(network: nn.Module, plan: Plan) -> dict[str, Optimizer]:
+    """Return the optimisers by the names under which a checkpoint keeps their states."""
+    orthogonal = [p for p in network.parameters() if plan.optimizer == "muon" and muon.suits(p)]
+    chosen = {id(parameter) for parameter in orthogonal}
+    matrices = [p for p in network.parameters() if p.ndim > 1 and id(p) not in chosen]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98))
+    optimizers: dict[str, Optimizer] = {"optimizer": AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98))}
+    if orthogonal:
+        optimizers["muon"] = muon.Muon(orthogonal, plan.learning_rate, plan.weight_decay)
+    return optimizers
 
 
 def train(
-    network: nn.Module, loss_of: Loss, samples: int, plan: Plan, folder: Path, minutes: float = math.inf
+    network: nn.Module,
+    loss_of: Loss,
+    samples: int,
+    plan: Plan,
+    folder: Path,
+    minutes: float = math.inf,
+    origin: dict[str, Any] | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train until the plan is done or the minutes are used; continue from the folder's checkpoint where it has one.
 
@@ -89,13 +106,14 @@ def train(
         plan: What the optimiser does.
         folder: Run folder.
         minutes: Wall-clock limit of this call; a checkpoint is left where it ends a run early.
+        origin: Where the network's weights come from, if not from the seed: kept in the checkpoints of the run.
 
     Returns:
         The moving average of the network, and how far the run is.
     """
     per_epoch = samples // plan.batch_size
     steps = plan.epochs * per_epoch
-    optimizer = _optimizer(network, plan)
+    optimizers = _optimizers(network, plan)
     ema = MovingAverage(network, plan.ema_decay)
     step, seconds, loss = 0, 0.0, math.nan
     plans = [[0, steps]]  # [from step, planned steps]: a run may be resumed under another number of epochs
@@ -103,10 +121,11 @@ def train(
     if state is not None:
         network.load_state_dict(state["network"])
         ema.average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state[name])
         step, seconds, loss = state["step"], state["seconds"], state["loss"]
         ema.updates = step
-        plans = state["plans"]
+        plans, origin = state["plans"], state.get("origin")
         if plans[-1][1] != steps:
             plans.append([step, steps])
     started = saved = time.monotonic()
@@ -118,9 +137,11 @@ def train(
             {
                 "network": network.state_dict(),
                 "average": ema.average.state_dict(),
-                "optimizer": optimizer.state_dict(),
+                **{name: optimizer.state_dict() for name, optimizer in optimizers.items()},
                 "step": step,
+                "plan": dataclasses.asdict(plan),
                 "plans": plans,
+                "origin": origin,
                 "seconds": seconds,
                 "loss": loss,
             },
@@ -138,13 +159,15 @@ def train(
                 order = torch.randperm(samples, generator=_generator(plan.seed, 0, epoch))
                 order_epoch = epoch
             indices = order[place * plan.batch_size : (place + 1) * plan.batch_size]
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(plan, step, steps)
+            for optimizer in optimizers.values():
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(plan, step, steps)
             value = loss_of(network, indices, _generator(plan.seed, 1, step))
-            optimizer.zero_grad()
+            network.zero_grad()
             value.backward()
             nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
-            optimizer.step()
+            for optimizer in optimizers.values():
+                optimizer.step()
             ema.update(network)
             step += 1
             seconds = earlier + time.monotonic() - started
