@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from equiserve.artifact import TensorSpec
-from equiserve.engine import CalibrationCache
+from equiserve.engine import CalibrationCache, calibration
 from equiserve.engine.calibration import golden_inputs, measure, unmeasured
 from fake_runtime import DoublingRuntime
 
@@ -131,3 +131,19 @@ def test_measuring_is_held_back_and_can_be_stopped_before_any_run_of_the_model()
     with pytest.raises(Stopped):
         measure(lambda _: runtime, max_batch=8, threads=1, fixed_threads=1, wait_for_idleness=stop_at_the_fifth)
     assert asked == 5
+
+
+def test_checks_run_in_larger_batches_than_requests_where_those_have_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibration, "_cost", lambda *_: (8, 1e-3, 0.0))  # eight are useful, a millisecond a row
+
+    def largest(shift_of: Mapping[int, float]) -> int:
+        return measure(lambda _: MoodyRuntime(shift_of), max_batch=64, threads=1, fixed_threads=1).check_batch
+
+    # 17 rows: the half millisecond that a batch costs the server is 3 % of them.
+    assert largest({}) == 17
+    assert largest({1: 1e-3}) == 17
+    # Other bits from twelve rows on: what is published of up to eight would not hold.
+    assert largest({12: 1e-3}) == 8
+    assert measure(lambda _: MoodyRuntime({}), max_batch=4, threads=1, fixed_threads=1).check_batch == 4
