@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
         """Read on, or not: while calls wait for their turn, or a client that asks and asks does not read."""
         unread = self._paused and self._transport.get_write_buffer_size() > _UNREAD
         reading = not self._behind and not unread
-        if reading != self._reading and not self._over:
+        if reading != self._reading and not self._over and not self._transport.is_closing():
             self._reading = reading
             if reading:
                 self._transport.resume_reading()
@@ -250,9 +250,12 @@ class Connection(asyncio.Protocol):
         call = self._calls.get(stream_id)
         if call is None:
             self._on_stray(stream_id)
-        else:
-            # Padding counts against the window; no gRPC client pads.
-            call.receive(without_padding(flags, payload), bool(flags & END_STREAM))
+            return
+        data = without_padding(flags, payload)
+        ended = bool(flags & END_STREAM)
+        if len(data) < size and not ended:  # padding counts against the window, and is taken at once
+            self.acknowledge(stream_id, size - len(data))
+        call.receive(data, ended)
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         if not stream_id & 1 or not self._settled:
@@ -413,8 +416,8 @@ class Connection(asyncio.Protocol):
     # ---------------------------------------------------------------- what calls use
 
     def send(self, data: bytes) -> None:
-        """Send frames."""
-        if not self._over:
+        """Send frames, unless the client is gone (of which the transport knows one turn before us)."""
+        if not self._over and not self._transport.is_closing():
             self._transport.write(data)
 
     def take_window(self, size: int) -> bool:
