@@ -153,6 +153,17 @@ async def test_padding_and_priority_are_passed_over() -> None:
     await peer.lose()
 
 
+async def test_padding_takes_nothing_of_a_calls_window_for_long() -> None:
+    peer = Peer().shake_hands()
+    peer.send(peer.headers(1, head("/test.Echo/Chat")))
+    for _ in range(3):
+        peer.send(frame(DATA, PADDED, 1, b"\xff" + message(b"hello") + bytes(255)))
+        back = [one.number for one in await peer.answers() if one.kind == WINDOW_UPDATE and one.stream == 1]
+        assert back == [256]
+    assert peer.service.asked == [b"hello"] * 3
+    await peer.lose()
+
+
 async def test_a_head_in_pieces_is_put_together() -> None:
     peer = Peer().shake_hands()
     peer.send(frame(HEADERS, 0, 1, BLOCK[:3]) + frame(CONTINUATION, 0, 1, BLOCK[3:9]))

@@ -48,7 +48,7 @@ def message_with_numbers(body: bytes | bytearray) -> dict[str, Any] | None:
         datatype, shape = entry["datatype"], entry["shape"]
         if datatype not in ("FP32", "FP64") or not all(type(size) is int and size >= 0 for size in shape):
             return None
-        numbers = _numbers(bytes(body[start:end]))
+        numbers = _numbers(bytes(memoryview(body)[start:end]))
         if numbers.size != prod(shape):
             return None
     except (ValueError, TypeError, KeyError, StopIteration, RuntimeError, AttributeError):

@@ -348,6 +348,7 @@ class Call:
                 self._held -= size
                 self._connection.release(size)
                 self.patient_until = self._connection.loop.time() + _UNREAD_S if len(rest) else inf
+            self._connection.patience.earn_taken(size)
             self._connection.send(HEAD.pack(size >> 8, size & 0xFF, DATA, 0, self.stream_id) + part)
             if self.unsent is None:
                 self._sent()

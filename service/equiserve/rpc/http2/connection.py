@@ -51,7 +51,7 @@ from equiserve.rpc.http2.frames import (
 )
 from equiserve.rpc.http2.head import MAX_HEAD_BYTES, HeadDecoder, header_block, refusal_block
 from equiserve.rpc.http2.messages import ENCODINGS
-from equiserve.rpc.http2.patience import CONTROL, RESET, Patience
+from equiserve.rpc.http2.patience import CONTROL, HEAD_BYTES_EACH, RESET, Patience
 
 if TYPE_CHECKING:
     from equiserve.rpc.http2.server import Http2Server
@@ -67,6 +67,8 @@ _UNREAD_S = 60.0
 _HIGH_WATER = 256 << 10
 _UNREAD = 1 << 20
 _MAX_CONTINUATIONS = 8
+# Calls of one connection that begin within one turn of the event loop: others want a turn, too.
+_CALLS_A_TURN = 64
 _MAX_GIVEN_UP = 1024
 # Larger ones would keep others waiting.
 _LARGEST_SENT = 64 << 10
@@ -124,6 +126,8 @@ class Connection(asyncio.Protocol):
         self._peer_frame = DEFAULT_FRAME
         self._paused = False
         self._reading = True
+        self._behind = False  # what was read holds more calls than may begin in one turn
+        self._begun = 0
         self._silent_s = 0.0
         self._unread, self._unread_s = 0, 0.0
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -161,26 +165,45 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on: the client has read."""
         self._paused = False
-        if not self._reading:
-            self._reading = True
-            self._transport.resume_reading()
         self._pump()
+        self._regulate()
 
     def data_received(self, data: bytes) -> None:
         """Read the frames that are complete."""
         if self._over:
             return
         self._silent_s = 0.0
-        if self._rest:
-            data = self._rest + data
+        self._take(self._rest + data if self._rest else data)
+
+    def _take(self, data: bytes) -> None:
+        self._begun = 0
         try:
             self._rest = data[self._read(data) :]
         except ConnectionFault as fault:
             self._fail(fault)
             return
-        if self._paused and self._reading and self._transport.get_write_buffer_size() > _UNREAD:
-            self._reading = False
-            self._transport.pause_reading()
+        if self._begun >= _CALLS_A_TURN and not self._behind:
+            self._behind = True
+            self.loop.call_soon(self._catch_up)
+        if self._paused or self._behind:
+            self._regulate()
+
+    def _catch_up(self) -> None:
+        self._behind = False
+        if not self._over:
+            self._take(self._rest)
+            self._regulate()
+
+    def _regulate(self) -> None:
+        """Read on, or not: while calls wait for their turn, or a client that asks and asks does not read."""
+        unread = self._paused and self._transport.get_write_buffer_size() > _UNREAD
+        reading = not self._behind and not unread
+        if reading != self._reading and not self._over and not self._transport.is_closing():
+            self._reading = reading
+            if reading:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     # ---------------------------------------------------------------- frames
 
@@ -193,7 +216,7 @@ class Connection(asyncio.Protocol):
             if end < len(PREFACE):
                 return 0
             self._opening, position = False, len(PREFACE)
-        while end - position >= HEAD_BYTES and not self._over:
+        while end - position >= HEAD_BYTES and self._begun < _CALLS_A_TURN and not self._over:
             high, low, kind, flags, stream_id = HEAD.unpack_from(data, position)
             length, stream_id = high << 8 | low, stream_id & LARGEST_WINDOW
             if length > DEFAULT_FRAME:
@@ -227,9 +250,12 @@ class Connection(asyncio.Protocol):
         call = self._calls.get(stream_id)
         if call is None:
             self._on_stray(stream_id)
-        else:
-            # Padding counts against the window; no gRPC client pads.
-            call.receive(without_padding(flags, payload), bool(flags & END_STREAM))
+            return
+        data = without_padding(flags, payload)
+        ended = bool(flags & END_STREAM)
+        if len(data) < size and not ended:  # padding counts against the window, and is taken at once
+            self.acknowledge(stream_id, size - len(data))
+        call.receive(data, ended)
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         if not stream_id & 1 or not self._settled:
@@ -261,6 +287,8 @@ class Connection(asyncio.Protocol):
 
     def _on_head(self, stream_id: int, ended: bool, block: bytes) -> None:
         """Begin a call, or end the request of one (trailers, which gRPC's clients do not send)."""
+        if len(block) >= HEAD_BYTES_EACH:
+            self.patience.spend(len(block) // HEAD_BYTES_EACH)
         if stream_id <= self._last_stream:
             self._decoder.fields(block)  # whatever it is for, the table must stay right
             call = self._calls.get(stream_id)
@@ -272,6 +300,7 @@ class Connection(asyncio.Protocol):
                 call.receive(b"", True)
             return
         self._last_stream = stream_id
+        self._begun += 1
         head = self._decoder.request(block)
         server = self._server
         if self._draining or len(self._calls) >= self.limits.max_calls:
@@ -387,8 +416,8 @@ class Connection(asyncio.Protocol):
     # ---------------------------------------------------------------- what calls use
 
     def send(self, data: bytes) -> None:
-        """Send frames."""
-        if not self._over:
+        """Send frames, unless the client is gone (of which the transport knows one turn before us)."""
+        if not self._over and not self._transport.is_closing():
             self._transport.write(data)
 
     def take_window(self, size: int) -> bool:
@@ -458,6 +487,7 @@ class Connection(asyncio.Protocol):
         self._refuse(stream_id, ended, refusal_block(status, details))
 
     def _refuse(self, stream_id: int, ended: bool, block: bytes) -> None:
+        self.patience.spend(RESET)
         self.send(frame(HEADERS, END_HEADERS | END_STREAM, stream_id, block))
         if not ended:
             self.reset(stream_id, ErrorCode.NO_ERROR)

@@ -13,8 +13,12 @@ _PER_SECOND = 2_000
 CONTROL = 1
 #: What the end of a call costs that the peer began and gave up: work that was for nobody.
 RESET = 10
-#: What a message of a call gives back, either way: whoever has work done may also ask about it.
-MESSAGE = 8
+#: What each so many bytes of a header block cost: HPACK is decoded in Python.
+HEAD_BYTES_EACH = 512
+# What a message of a call gives back, either way, and each so many bytes of DATA that the peer takes: whoever has work
+# done may also ask about it, and has to say that it goes on taking.
+_MESSAGE = 8
+_TAKEN_BYTES_EACH = 512
 
 
 class Patience:
@@ -39,4 +43,9 @@ class Patience:
     def earn(self) -> None:
         """Put back what a message gives."""
         if self._left < _FULL:
-            self._left += MESSAGE
+            self._left += _MESSAGE
+
+    def earn_taken(self, size: int) -> None:
+        """Put back what DATA gives that the peer has taken."""
+        if self._left < _FULL:
+            self._left += size // _TAKEN_BYTES_EACH
