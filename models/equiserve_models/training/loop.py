@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -62,6 +63,19 @@ class Progress:
 Loss = Callable[[nn.Module, Tensor, Generator], Tensor]
 
 
+class Observer(Protocol):
+    """Looks on after every epoch; its state is part of the checkpoint."""
+
+    def after_epoch(self, network: nn.Module, average: nn.Module, epoch: int) -> None:
+        """Take note of the network and its moving average after so many epochs."""
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+
+
 def learning_rate(plan: Plan, step: int, steps: int) -> float:
     """Linear warm-up, then a half cosine to zero at `steps`."""
     warmup = max(1, round(plan.warmup * steps))
@@ -78,7 +92,13 @@ def _optimizer(network: nn.Module, plan: Plan) -> torch.optim.Optimizer:
 
 
 def train(
-    network: nn.Module, loss_of: Loss, samples: int, plan: Plan, folder: Path, minutes: float = math.inf
+    network: nn.Module,
+    loss_of: Loss,
+    samples: int,
+    plan: Plan,
+    folder: Path,
+    minutes: float = math.inf,
+    observer: Observer | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train until the plan is done or the minutes are used; continue from the folder's checkpoint where it has one.
 
@@ -89,6 +109,7 @@ def train(
         plan: What the optimiser does.
         folder: Run folder.
         minutes: Wall-clock limit of this call; a checkpoint is left where it ends a run early.
+        observer: Called after every epoch.
 
     Returns:
         The moving average of the network, and how far the run is.
@@ -106,6 +127,8 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         step, seconds, loss = state["step"], state["seconds"], state["loss"]
         ema.updates = step
+        if observer is not None:
+            observer.restore(state["observer"])
         plans = state["plans"]
         if plans[-1][1] != steps:
             plans.append([step, steps])
@@ -123,6 +146,7 @@ def train(
                 "plans": plans,
                 "seconds": seconds,
                 "loss": loss,
+                "observer": None if observer is None else observer.state(),
             },
         )
 
@@ -151,6 +175,8 @@ def train(
             loss = value.item() if math.isnan(loss) else 0.98 * loss + 0.02 * value.item()
             bar.set_postfix(epoch=f"{step / per_epoch:.2f}", loss=f"{loss:.4f}", refresh=False)
             bar.update()
+            if observer is not None and step % per_epoch == 0:
+                observer.after_epoch(network, ema.average, step // per_epoch)
             if time.monotonic() - saved > CHECKPOINT_EVERY_S:
                 save()
                 saved = time.monotonic()
