@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -179,7 +180,12 @@ MODELS: dict[str, tuple[str, dict[str, object]]] = {
 
 def write_repository(root: Path) -> None:
     """Write all of `MODELS` in the layout that the server loads."""
-    for name, (text, manifest) in MODELS.items():
+    write_models(root, MODELS)
+
+
+def write_models(root: Path, models: Mapping[str, tuple[str, Mapping[str, object]]]) -> None:
+    """Write models, each an ONNX text and a manifest, in the layout that the server loads."""
+    for name, (text, manifest) in models.items():
         model = onnx.parser.parse_model(text)
         onnx.checker.check_model(model)
         folder = root / name

@@ -22,6 +22,7 @@ from equiserve_models.soft.projection import BlockLayout, project
 
 # Products and answers start small, so that early training is that of the linear part.
 _PRODUCT = 0.1
+_ANSWER = 0.3
 _SWISH = 1e-3
 # Share of dense weights in what begins near an equivariant network.
 _LOOSE = 0.1
@@ -191,7 +192,7 @@ class PlainNetwork(nn.Module):
 def _initial(layers: list[tuple[FeatureSpace, FeatureSpace]], lead: tuple[int, ...]) -> Tensor:
     parts = []
     for place, (source, target) in enumerate(layers):
-        gain = 1.0 if place < len(layers) - 1 else _PRODUCT
+        gain = 1.0 if place < len(layers) - 1 else _ANSWER
         weight = torch.randn(*lead, target.size, source.size) * gain * source.size**-0.5
         parts += [weight.flatten(-2), torch.zeros(*lead, target.size)]
     return torch.cat(parts, -1)

@@ -41,6 +41,35 @@ def encode_inputs(
     Raises:
         InvalidRequest: An array of a dtype that the protocol lacks.
     """
+    entries, parts = _raw_entries(inputs)
+    message: dict[str, Any] = {"inputs": entries, "parameters": {"binary_data_output": True, **parameters}}
+    if outputs is not None:
+        message["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+    return _with_header(message, parts)
+
+
+def encode_named(
+    inputs: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray] | None, options: Mapping[str, Any]
+) -> tuple[bytes, int]:
+    """Return the body of a task request over arrays, and the length of its JSON header; raises as `encode_inputs`.
+
+    Args:
+        inputs: Arrays by name, which travel raw.
+        truth: Arrays by the names of outputs, which travel as JSON; None for none.
+        options: Further keys of the header.
+    """
+    entries, parts = _raw_entries(inputs)
+    message: dict[str, Any] = {"inputs": entries, **options}
+    if truth:
+        arrays = {name: np.ascontiguousarray(given) for name, given in truth.items()}
+        message["truth"] = [
+            {"name": name, "datatype": _datatype(array, name), "shape": array.shape, "data": array.ravel()}
+            for name, array in arrays.items()
+        ]
+    return _with_header(message, parts)
+
+
+def _raw_entries(inputs: Mapping[str, np.ndarray]) -> tuple[list[dict[str, Any]], list[bytes]]:
     entries, parts = [], []
     for name, given in inputs.items():
         array = np.asarray(given)
@@ -49,9 +78,10 @@ def encode_inputs(
         entry = {"name": name, "datatype": datatype, "shape": array.shape, "parameters": {"binary_data_size": len(raw)}}
         entries.append(entry)
         parts.append(raw)
-    message: dict[str, Any] = {"inputs": entries, "parameters": {"binary_data_output": True, **parameters}}
-    if outputs is not None:
-        message["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+    return entries, parts
+
+
+def _with_header(message: dict[str, Any], parts: list[bytes]) -> tuple[bytes, int]:
     head = orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY)
     # The server takes an array that lies aligned in the body as it is, and copies any other.
     head += b" " * (-len(head) % 8)
