@@ -281,9 +281,7 @@ class DataPlane:
     async def check_candidates(self, request: CandidatesRequest, context: RequestContext) -> dict[str, Any]:
         """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
-        return await check_candidates(
-            model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit
-        )
+        return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -141,7 +142,9 @@ class TypedNetwork(nn.Module):
         """Return one member alone, with the weights that its layers use, in ``soft`` form."""
         alone = copy.copy(self)
         alone._parameters = {"weights": nn.Parameter(self.effective()[index].clone())}
-        shape = self.swish[index] if self.form != "exact" else torch.zeros(len(self.layers) - 1, self.width.features.size)
+        shape = (
+            self.swish[index] if self.form != "exact" else torch.zeros(len(self.layers) - 1, self.width.features.size)
+        )
         alone._parameters["swish"] = nn.Parameter(shape.clone())
         alone.form, alone.projectors = "soft", []
         return alone
@@ -167,15 +170,13 @@ class PlainNetwork(nn.Module):
         members: As in `TypedNetwork`.
     """
 
-    def __init__(
-        self, source: FeatureSpace, target: FeatureSpace, width: int, depth: int, members: int | None
-    ) -> None:
+    def __init__(self, source: FeatureSpace, target: FeatureSpace, width: int, depth: int, members: int | None) -> None:
         super().__init__()
         sizes = [source.size] + [width] * depth + [target.size]
         lead = () if members is None else (members,)
         self.matrices = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             bound = fan_in**-0.5
             self.matrices.append(nn.Parameter(torch.empty(*lead, fan_out, fan_in).uniform_(-bound, bound)))
             self.biases.append(nn.Parameter(torch.empty(*lead, 1, fan_out).uniform_(-bound, bound)))

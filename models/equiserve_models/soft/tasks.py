@@ -57,7 +57,7 @@ class Task:
     extra: tuple[str, ...] = ()
     strength: float = 10.0
     power: float = 2.0
-    width: Width = Width()
+    width: Width = field(default_factory=Width)
     plain_width: int = 128
     epochs: int = 600
     batch_size: int = 500
@@ -128,13 +128,13 @@ def _walking(title: str, turned: bool) -> Task:
         reported={"O2 about y": about("y"), "SO3": of_space("SO3")},
         base=walking.carried_on,
         extra=("subjects",),
-        strength=0.1,
+        strength=0.3,
         power=5.0,
         plain_width=256,
-        epochs=200,
+        epochs=120,
         batch_size=240,
-        learning_rate=3e-3,
-        decay=0.01,
+        learning_rate=2e-3,
+        decay=2e-3,
     )
 
 

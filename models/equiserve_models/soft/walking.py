@@ -23,6 +23,41 @@ PAST = 4
 HORIZON = 8
 SOURCE = FeatureSpace((Summand(JOINTS, 1), Summand((PAST - 1) * JOINTS, 1)))
 TARGET = FeatureSpace((Summand(JOINTS, 1),))
+# (child, parent) of `cmu31.npz`: root, left leg, right leg, trunk and head, left arm, right arm.
+_PARENTS = (
+    -1,
+    0,
+    1,
+    2,
+    3,
+    4,
+    0,
+    6,
+    7,
+    8,
+    9,
+    0,
+    11,
+    12,
+    13,
+    14,
+    15,
+    13,
+    17,
+    18,
+    19,
+    20,
+    21,
+    20,
+    13,
+    24,
+    25,
+    26,
+    27,
+    28,
+    27,
+)
+BONES = tuple((child, parent) for child, parent in enumerate(_PARENTS) if parent >= 0)
 # Straight walks and turns in each part. 05_01 is left out: it is the second of the folder's clips again.
 _FOLDER = {
     "train": ("walking_2", "walking_3", "walking_17", "walking_18", "walking_20", "walking_24"),

@@ -116,7 +116,9 @@ class TensorSpec(Strict):
             for key in ("mean", "scale"):
                 value = getattr(self.normalisation, key)
                 if isinstance(value, tuple) and len(value) != (self.shape or (1,))[-1]:
-                    raise ValueError(f"normalisation.{key}: got {len(value)} numbers for a last axis of {self.shape[-1]}")
+                    raise ValueError(
+                        f"normalisation.{key}: got {len(value)} numbers for a last axis of {self.shape[-1]}"
+                    )
         return self
 
     @property

@@ -64,6 +64,4 @@ def _response(report: Mapping[str, Any]) -> candidates_pb2.CheckCandidatesRespon
 def _measured(figures: Mapping[str, Any]) -> candidates_pb2.MeasuredError:
     interval = figures["interval"]
     given = {key: figures[key] for key in ("metric", "mean", "p95", "max")}
-    return candidates_pb2.MeasuredError(
-        **given, low=interval["low"], high=interval["high"], over=interval["over"]
-    )
+    return candidates_pb2.MeasuredError(**given, low=interval["low"], high=interval["high"], over=interval["over"])

@@ -164,7 +164,12 @@ def _panels(
 
 
 def _bones(
-    points: NDArray[Any], bones: Sequence[tuple[int, int]], colour: str, width: float, opacity: float, dashed: bool = False
+    points: NDArray[Any],
+    bones: Sequence[tuple[int, int]],
+    colour: str,
+    width: float,
+    opacity: float,
+    dashed: bool = False,
 ) -> str:
     known = [(a, b) for a, b in bones if max(a, b) < len(points) and min(a, b) >= 0]
     path = "".join(f"M{points[a][0]:.1f} {points[a][1]:.1f}L{points[b][0]:.1f} {points[b][1]:.1f}" for a, b in known)
@@ -179,9 +184,8 @@ def _bones(
 def _scale_bar(scale: float) -> str:
     length = next((size for size in (1.0, 0.5, 0.2, 0.1) if scale * size <= 160), 0.1)
     y, x = _HEIGHT - 20, _MARGIN
-    return (
-        f'<path d="M{x} {y - 4}v4h{scale * length:.1f}v-4" fill="none" stroke="{_INK}"/>'
-        + _text(x + scale * length + 8, y, f"{length:g} UNITS", fill=_INK)
+    return f'<path d="M{x} {y - 4}v4h{scale * length:.1f}v-4" fill="none" stroke="{_INK}"/>' + _text(
+        x + scale * length + 8, y, f"{length:g} UNITS", fill=_INK
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from equiserve.engine import ServedModel
 from equiserve.engine.validation import validate
 from equiserve.errors import EquiServeError, InvalidRequest, TooLarge, Unsupported
 from equiserve.symmetry import Element, Signature, dry_run
+from equiserve.symmetry.independent_pairs import draw_elements
 from equiserve.symmetry.normalisation import normalisation_warnings
 
 _BATCH_BYTES = 32 << 20
@@ -116,9 +116,7 @@ def _candidate(
     dry_run(signature)
     declared = next((symmetry for symmetry in manifest.symmetries if symmetry.group == key), None)
     level = None if declared is None else standing_level(declared, manifest, model.version)
-    group: Any = signature.group
-    rng = np.random.Generator(np.random.Philox(request.seed))
-    elements = [group.canonical(element) for element in group.sample(rng, request.elements)]
+    elements = draw_elements(signature, request.elements, request.seed)
     return CandidatePlan(key, signature, elements, level, declared, normalisation_warnings(signature, key))
 
 
@@ -134,9 +132,7 @@ def _require_numbers(model: ServedModel) -> None:
 
 def _require_elements(elements: object, rows: int, most: int) -> None:
     if type(elements) is not int or elements < 1:
-        raise InvalidRequest(
-            f"elements: got {elements!r}, expected a whole number of at least 1", field="elements"
-        )
+        raise InvalidRequest(f"elements: got {elements!r}, expected a whole number of at least 1", field="elements")
     if max(elements, rows) > most:
         raise TooLarge(
             f"elements: got {elements} elements and {rows} inputs, at most {most} are tried in one check",

@@ -86,7 +86,10 @@ def _candidate(
     judgement = judge_candidate(plan.level, plan.declared, figures[worst], floor.get(worst, 0.0))
     declared = None
     if plan.declared is not None:
-        declared = {**plan.declared.model_dump(mode="json", exclude_none=True), "stands": plan.level == plan.declared.level}
+        declared = {
+            **plan.declared.model_dump(mode="json", exclude_none=True),
+            "stands": plan.level == plan.declared.level,
+        }
     return {
         "group": plan.key,
         "name": plan.signature.group.name,

@@ -16,8 +16,8 @@ from equiserve.checks.deadline import finish_by, time_to_stop
 from equiserve.engine import ComputePool, RequestContext, ServedModel
 from equiserve.errors import DeadlineExceeded, Overloaded
 from equiserve.symmetry.candidate_judgement import relative_l2
+from equiserve.symmetry.independent_pairs import Named, moved_rows, pair_errors
 
-Named = dict[str, NDArray[Any]]
 #: Of each candidate, by output, the errors of all pairs, [elements].
 Errors = dict[str, dict[str, NDArray[np.float64]]]
 
@@ -75,37 +75,11 @@ class _Run:
         found: dict[str, list[NDArray[np.float64]]] = {}
         for start in range(0, len(candidate.elements), self._plan.batch):
             pairs = range(start, min(start + self._plan.batch, len(candidate.elements)))
-            moved = await self._compute.run(self._moved, candidate, pairs)
-            outputs = await self._call(moved)
-            for name, errors in (await self._compute.run(self._compared, candidate, pairs, outputs, answers)).items():
+            given = (candidate.signature, candidate.elements, self._plan.inputs, pairs)
+            outputs = await self._call(await self._compute.run(moved_rows, *given))
+            for name, errors in (await self._compute.run(pair_errors, *given, outputs, answers)).items():
                 found.setdefault(name, []).append(errors)
         return {name: np.concatenate(parts) for name, parts in found.items()}
-
-    def _moved(self, candidate: CandidatePlan, pairs: range) -> Named:
-        members = [
-            candidate.signature.move(candidate.elements[pair], self._row(self._plan.inputs, pair)) for pair in pairs
-        ]
-        return {name: np.concatenate([member[name] for member in members]) for name in members[0]}
-
-    def _compared(
-        self, candidate: CandidatePlan, pairs: range, outputs: Named, answers: Named
-    ) -> dict[str, NDArray[np.float64]]:
-        signature = candidate.signature
-        known = {name: array for name, array in outputs.items() if name in signature.fields}
-        found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in known}
-        with np.errstate(invalid="ignore", over="ignore"):
-            for place, pair in enumerate(pairs):
-                inputs = self._row(self._plan.inputs, pair)
-                of_moved = {name: array[place : place + 1] for name, array in known.items()}
-                back = signature.without_offset(signature.pull_back(candidate.elements[pair], of_moved), inputs)
-                own = signature.without_offset(self._row({name: answers[name] for name in known}, pair), inputs)
-                for name in known:
-                    found[name].append(relative_l2(back[name], own[name]))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
-
-    def _row(self, arrays: Named, pair: int) -> Named:
-        row = pair % self._plan.rows
-        return {name: array[row : row + 1] for name, array in arrays.items()}
 
     async def _answers(self, inputs: Named) -> Named:
         batches = [
@@ -131,6 +105,4 @@ class _Run:
                     raise
                 await asyncio.sleep(min(max(error.retry_after_s, 0.05), 1.0))
         self.pairs += self._plan.batch
-        return {
-            spec.name: array[:size] for spec, array in zip(self._model.runtime.outputs, outputs, strict=True)
-        }
+        return {spec.name: array[:size] for spec, array in zip(self._model.runtime.outputs, outputs, strict=True)}
