@@ -28,8 +28,9 @@ def write_card(manifest: Manifest, data: str, path: Path) -> None:
         for one in manifest.symmetries
         if one.value is not None
     ]
+    at_event, final = training["residuals_at_event"], training["final_residuals"]
     strengths = [
-        f"| {name} | {value:.3g} | {training['residuals_at_event'][name]:.2g} | {training['final_residuals'][name]:.2g} |"
+        f"| {name} | {value:.3g} | {at_event[name]:.2g} | {final[name]:.2g} |"
         for name, value in training["final_strengths"].items()
     ]
     errors = [f"| {split} | {value:.4g} |" for split, value in version.metrics.items()]
@@ -51,7 +52,7 @@ Licence of the weights: {manifest.licence}. Data: {data}
 ## Symmetries, measured on `model.onnx`
 
 |f(gx) - g f(x)| / (|f(gx)| + |g f(x)|) in Euclidean norms, {first.elements} independent elements over {first.inputs}
-inputs of the test data; 95 % interval of the mean; of an exact symmetry the largest error. The server measures the same:
+inputs of the test data; 95 % interval of the mean; of an exact symmetry the largest error. The server measures it, too:
 `POST /v2/models/{manifest.name}/equivariance/candidates`.
 
 | group | | level | error | interval | source |

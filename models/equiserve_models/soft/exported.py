@@ -1,4 +1,4 @@
-"""What is measured of an exported file: its parity with the network, and every declared symmetry, as the server does."""
+"""What is measured of an exported file: parity with its network, and every declared symmetry as the server does."""
 
 from __future__ import annotations
 

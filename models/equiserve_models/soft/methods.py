@@ -63,9 +63,10 @@ class Method:
         loss = torch.zeros(())
         for x, y, weight in copies:
             loss = loss + weight * (predict(network, task, x) - y).square().mean((-2, -1)).sum()
+        own = task.plain_decay if self.form == "plain" else task.decay
         for parameter in network.parameters():
             if parameter.ndim > 1 and parameter is not getattr(network, "swish", None):
-                decay = _FREE_DECAY if parameter is getattr(network, "free", None) else task.decay
+                decay = _FREE_DECAY if parameter is getattr(network, "free", None) else own
                 loss = loss + decay * 0.5 * parameter.square().sum()
         if isinstance(network, TypedNetwork):
             if network.form != "exact":

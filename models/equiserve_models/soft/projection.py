@@ -110,12 +110,12 @@ class _QuadraticForm(torch.autograd.Function):
 
 def project(flat: Tensor, layout: BlockLayout, projectors: list[Tensor]) -> Tensor:
     """Return the nearest parameters of equivariant layers: [..., size] -> the same."""
-    return _Project.apply(flat, layout, projectors)  # type: ignore[no-any-return]
+    return _Project.apply(flat, layout, projectors)
 
 
 def quadratic_form(flat: Tensor, layout: BlockLayout, matrices: list[Tensor]) -> Tensor:
     """Return 1/2 theta^T M theta, [...]: with `BlockLayout.complements`, sum_c strength_c R_c of the paper."""
-    return _QuadraticForm.apply(flat, layout, matrices)  # type: ignore[no-any-return]
+    return _QuadraticForm.apply(flat, layout, matrices)
 
 
 def _apply(layout: BlockLayout, flat: Tensor, matrices: list[Tensor]) -> Tensor:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from equiserve.errors import InvalidRequest
 from equiserve_models.soft.candidates import Candidate
+from equiserve_models.soft.methods import predict
 from equiserve_models.soft.network import TypedNetwork
 from equiserve_models.soft.tasks import Task
-from equiserve_models.soft.trial import equivariance_error, errors, predict
+from equiserve_models.soft.trial import equivariance_error, errors
 
 #: Largest relative rise of the validation error that snapping may cost.
 LARGEST_COST = 0.02

@@ -42,6 +42,7 @@ class Task:
         batch_size: Samples of a step.
         learning_rate: Peak.
         decay: Weight of 1/2 |theta|^2.
+        plain_decay: The same of the plain networks, which a larger one makes collapse.
     """
 
     title: str
@@ -63,6 +64,7 @@ class Task:
     batch_size: int = 500
     learning_rate: float = 8e-3
     decay: float = 2e-4
+    plain_decay: float = 2e-4
 
 
 _SAMPLES = 1000

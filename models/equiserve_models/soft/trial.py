@@ -40,8 +40,10 @@ class Selection:
     def __init__(self, task: Task, seeds: tuple[int, ...], method: Method, network: nn.Module, epochs: int) -> None:
         self._task, self._epochs = task, epochs
         self._source, self._target = task.draw("validation", seeds)
-        soft = method.form == "soft" and isinstance(network, TypedNetwork)
-        self.strengths = Strengths(network, task, max(1, epochs // 4), len(seeds)) if soft else None
+        self.strengths: Strengths | None = None
+        if method.form == "soft":
+            assert isinstance(network, TypedNetwork)
+            self.strengths = Strengths(network, task, max(1, epochs // 4), len(seeds))
         self.best = torch.full((len(seeds),), torch.inf)
         self.kept = {name: value.clone() for name, value in network.state_dict().items()}
 

@@ -155,7 +155,8 @@ def carried_on(source: Tensor) -> Tensor:
     """
     steps = source[..., 3 * JOINTS :].unflatten(-1, (3, PAST - 1, JOINTS))
     way = HORIZON * steps[..., 0].mean(-1, keepdim=True)
-    return way.expand(*way.shape[:-1], JOINTS).flatten(-2)
+    # Broadcast, not expanded: a traced file would keep the sizes of the example.
+    return (way * way.new_ones(JOINTS)).flatten(-2)
 
 
 def forward_kinematics(

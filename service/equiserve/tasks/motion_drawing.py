@@ -107,7 +107,7 @@ def draw_motion(
     panels = _panels(_views(everything.astype(np.float64), up), everything, options.bones, poses, predicted, true)
     ahead = f" {options.ahead} ahead" if options.ahead else ""
     units = future.spec.units or "units"
-    error = "" if future.error is None else f"; root mean square error of the row {_rms(predicted, true):.3g} {units}"
+    error = "" if future.error is None else f"; root mean square error {_rms(predicted, true):.3g} {units}"
     title = f"{manifest.name} {regression.model.version}: pose{ahead}"
     return _sheet(title, f"{len(poses)} poses of the past{error}", panels, units, true is not None)
 
@@ -191,13 +191,13 @@ def _scale_bar(scale: float) -> str:
 
 def _sheet(title: str, line: str, panels: list[str], units: str, has_truth: bool) -> str:
     body = "".join(panels).replace("UNITS", escape(units))
-    legend, x = [], 300.0
+    legend, x = [], 262.0
     entries = [("past, darker is later", _PAST, ""), ("prediction", _PREDICTED, ' stroke-dasharray="5 3"')]
     entries += [("what came true", _TRUE, "")] if has_truth else []
     for words, colour, dash in entries:
         legend.append(f'<path d="M{x} {_HEIGHT - 24}h26" stroke="{colour}" stroke-width="2.6"{dash}/>')
         legend.append(_text(x + 32, _HEIGHT - 20, words))
-        x += 60 + 7.0 * len(words)
+        x += 58 + 6.6 * len(words)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" '
         f'font-family="system-ui, sans-serif" role="img"><title>{escape(title)}</title>'
