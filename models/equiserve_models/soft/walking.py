@@ -6,6 +6,8 @@ metres, y up, relative to the last frame's root, so that every network here is e
 
 from __future__ import annotations
 
+import hashlib
+import io
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +25,7 @@ PAST = 4
 HORIZON = 8
 SOURCE = FeatureSpace((Summand(JOINTS, 1), Summand((PAST - 1) * JOINTS, 1)))
 TARGET = FeatureSpace((Summand(JOINTS, 1),))
+_SHA256 = "b2fc482f6a917173dbbbecca542fd214bbb430754218cea0f55992c0528494bf"
 # (child, parent) of `cmu31.npz`: root, left leg, right leg, trunk and head, left arm, right arm.
 _PARENTS = (
     -1,
@@ -98,7 +101,11 @@ def windows(part: str) -> Windows:
             "cmu-mocap/cmu31.npz is not in the data root that EQUISERVE_DATA names (docs/data.md)",
             field="EQUISERVE_DATA",
         )
-    with np.load(path) as archive:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != _SHA256:
+        raise NotFound(f"cmu31.npz has SHA-256 {digest}, expected {_SHA256} (docs/data.md)", field="EQUISERVE_DATA")
+    with np.load(io.BytesIO(content)) as archive:
         arrays = {key: archive[key] for key in ("clip_names", "starts", "parents", "offsets", "quat", "root")}
     names = [str(name).rsplit("/", 1)[-1] if "walking" in str(name) else str(name) for name in arrays["clip_names"]]
     past, future, clips = [], [], []
