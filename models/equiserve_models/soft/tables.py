@@ -75,7 +75,7 @@ def run(chosen: Sequence[Trial], runs: Path, minutes: float, report: Callable[[s
         if found is None:
             report(f"{trial.name}: stopped; a second start goes on from its checkpoint")
             return False
-        report(f"{head}: test error {_spread(found['test'])}, {found['cpu_seconds']:.0f} s of CPU")
+        report(f"{head}: test error {_spread(found['test'])}, {found['cpu_seconds']:.0f} s of CPU in this call")
     return True
 
 
