@@ -79,6 +79,8 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         STRETCH,
         {**stretched("none", None), "inputs": [{**CLOUD, "normalisation": {"mean": [0.0, 0.0, 1.0]}}]},
     ),
+    "unparsed": (STRETCH, {**stretched("none", None), "inputs": [{**CLOUD, "kind": "tensor", "rep": "V + W"}]}),
+    "unfitting": (STRETCH, {**stretched("none", None), "inputs": [{**CLOUD, "kind": "tensor", "rep": "V + V**0"}]}),
     "bare": (STRETCH, {"inputs": [CLOUD], "outputs": [MOVED_CLOUD]}),
 }
 
@@ -168,6 +170,21 @@ async def test_a_candidate_that_does_not_act_on_the_space_is_refused_and_the_oth
     assert report["agrees"] is False
     with pytest.raises(InvalidRequest, match="representation"):
         await edges.client.check_candidates("mixed", CLOUDS, ["turn"])
+
+
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [
+        ("unparsed", "'V + W': got 'W' at character 5, expected a number, 'V' or '('"),
+        ("unfitting", "x: axis 'coord' has size [3], but its representation has 4 components"),
+    ],
+)
+async def test_a_representation_that_does_not_parse_or_add_up_is_refused_with_its_place(
+    edges: Edges, model: str, place: str
+):
+    report = await edges.client.check_candidates(model, CLOUDS)
+    assert {found["status"] for found in report["candidates"]} == {"refused"}
+    assert all(place in found["reason"] for found in report["candidates"])
 
 
 async def test_normalisation_that_mixes_axes_unevenly_is_warned_of(edges: Edges):

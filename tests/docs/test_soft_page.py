@@ -1,4 +1,4 @@
-"""A third party's regressor is served and verified as docs/soft.md says it is: the block of that page, another's file."""
+"""A third party's regressor is served and verified as docs/soft.md says: the block of that page, another's file."""
 
 from __future__ import annotations
 

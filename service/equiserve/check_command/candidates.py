@@ -39,7 +39,11 @@ def run_candidates(options: argparse.Namespace) -> int:
     if wrong := [path for path in options.report if path.suffix != ".json"]:
         raise InvalidRequest(f"report: {wrong[0]}: --candidates writes .json", field="report")
     inputs = read_named(options.data)
-    report = _served(options, inputs) if _is_served(options) else asyncio.run(_in_process(options, inputs))
+    report = (
+        _served(options, inputs)
+        if _is_served(options)
+        else asyncio.run(_in_process(Path(options.model).resolve(), options, inputs))
+    )
     print(report["statement"])
     for found in report["candidates"]:
         word = _WORDS.get(found["status"], found["status"].upper().replace("_", " "))
@@ -101,10 +105,9 @@ def _served(options: argparse.Namespace, inputs: Mapping[str, np.ndarray]) -> Ma
         return client.check_candidates(options.model, inputs, elements=options.elements)
 
 
-async def _in_process(options: argparse.Namespace, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+async def _in_process(path: Path, options: argparse.Namespace, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     from equiserve.server import build_plane
 
-    path = Path(options.model).resolve()
     plane, scheduler = build_plane(Settings(models=path.parent, smoke_check=False))
     try:
         await plane.repository.load(path.name)
