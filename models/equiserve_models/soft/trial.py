@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import time
@@ -102,6 +101,8 @@ class Trial:
     def run(self, runs: Path, minutes: float = math.inf) -> dict[str, Any] | None:
         """Train, or go on from a checkpoint; None where the minutes did not suffice."""
         task, method, folder = TASKS[self.task], METHODS[self.method], runs / self.name
+        for candidate in task.candidates.values():
+            candidate.fits(task.source, task.target)
         epochs = self.epochs or task.epochs
         torch.manual_seed(self.seeds[0])
         network = method.build(task, len(self.seeds))
@@ -192,7 +193,7 @@ def selected(trial: Trial, runs: Path) -> nn.Module:
     """Return the networks of a finished trial, side by side."""
     network = METHODS[trial.method].build(TASKS[trial.task], len(trial.seeds))
     network.load_state_dict(torch.load(runs / trial.name / "selected.pt", weights_only=True))
-    return copy.deepcopy(network).eval()
+    return network.eval()
 
 
 def _listed(values: Tensor) -> list[float]:
