@@ -19,6 +19,7 @@ from equiserve.checks import (
     OrbitPreview,
     report_of,
 )
+from equiserve.checks.candidates import CandidatesRequest, check_candidates
 from equiserve.checks.job_store import JobStore
 from equiserve.checks.jobs import Jobs
 from equiserve.checks.monitor import TrafficMonitor
@@ -32,6 +33,7 @@ from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
 from equiserve.symmetry import group_catalogue, metric_catalogue
 from equiserve.tasks.classify import Classification, ClassifyRequest, classify
+from equiserve.tasks.regress import Regression, RegressRequest, regress
 from equiserve.tasks.symmetrize import infer_symmetrized
 
 T = TypeVar("T")
@@ -270,6 +272,16 @@ class DataPlane:
         if self.monitor is not None:
             self.monitor.offer(model, request.pictures[0])
         return classification
+
+    async def regress(self, request: RegressRequest, context: RequestContext) -> Regression:
+        """Run a regressor; see `tasks.regress`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await _counted(model, regress(model, request, context))
+
+    async def check_candidates(self, request: CandidatesRequest, context: RequestContext) -> dict[str, Any]:
+        """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -67,6 +67,19 @@ class Progress:
 Loss = Callable[[nn.Module, Tensor, Generator], Tensor]
 
 
+class Observer(Protocol):
+    """Looks on after every epoch; its state is part of the checkpoint."""
+
+    def after_epoch(self, network: nn.Module, average: nn.Module, epoch: int) -> None:
+        """Take note of the network and its moving average after so many epochs."""
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors and plain values."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a state."""
+
+
 def learning_rate(plan: Plan, step: int, steps: int) -> float:
     """Linear warm-up, then a half cosine to zero at `steps`."""
     warmup = max(1, round(plan.warmup * steps))
@@ -96,6 +109,7 @@ def train(
     folder: Path,
     minutes: float = math.inf,
     origin: dict[str, Any] | None = None,
+    observer: Observer | None = None,
 ) -> tuple[nn.Module, Progress]:
     """Train until the plan is done or the minutes are used; continue from the folder's checkpoint where it has one.
 
@@ -107,6 +121,7 @@ def train(
         folder: Run folder.
         minutes: Wall-clock limit of this call; a checkpoint is left where it ends a run early.
         origin: Where the network's weights come from, if not from the seed: kept in the checkpoints of the run.
+        observer: Called after every epoch.
 
     Returns:
         The moving average of the network, and how far the run is.
@@ -126,6 +141,8 @@ def train(
         step, seconds, loss = state["step"], state["seconds"], state["loss"]
         ema.updates = step
         plans, origin = state["plans"], state.get("origin")
+        if observer is not None:
+            observer.restore(state["observer"])
         if plans[-1][1] != steps:
             plans.append([step, steps])
     started = saved = time.monotonic()
@@ -144,6 +161,7 @@ def train(
                 "origin": origin,
                 "seconds": seconds,
                 "loss": loss,
+                "observer": None if observer is None else observer.state(),
             },
         )
 
@@ -174,6 +192,8 @@ def train(
             loss = value.item() if math.isnan(loss) else 0.98 * loss + 0.02 * value.item()
             bar.set_postfix(epoch=f"{step / per_epoch:.2f}", loss=f"{loss:.4f}", refresh=False)
             bar.update()
+            if observer is not None and step % per_epoch == 0:
+                observer.after_epoch(network, ema.average, step // per_epoch)
             if time.monotonic() - saved > CHECKPOINT_EVERY_S:
                 save()
                 saved = time.monotonic()

@@ -87,6 +87,13 @@ class Pivot(Strict):
         return self
 
 
+class Normalisation(Strict):
+    """What a model does to an input first: (x - mean) / scale along the last axis; one number holds for all of it."""
+
+    mean: float | tuple[float, ...] = 0.0
+    scale: float | tuple[float, ...] = 1.0
+
+
 class TensorSpec(Strict):
     """One input or output: its v2 type and shape, and how it transforms.
 
@@ -104,6 +111,7 @@ class TensorSpec(Strict):
         units: Physical unit of the numbers.
         value_range: Smallest and largest meaningful value (the background of a picture is its lower end).
         invariant: True where no declared group moves this tensor.
+        normalisation: What the model does to this input first; a group that it does not commute with is broken by it.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -118,6 +126,7 @@ class TensorSpec(Strict):
     units: str | None = None
     value_range: tuple[float, float] | None = None
     invariant: bool = False
+    normalisation: Normalisation | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> TensorSpec:
@@ -129,6 +138,13 @@ class TensorSpec(Strict):
             raise ValueError(f"axes: got {len(self.axes)} names for a shape of {len(self.shape)} axes")
         if self.pivot is not None and self.kind != "point":
             raise ValueError(f"pivot: got kind {self.kind!r}, expected 'point'")
+        if self.normalisation is not None:
+            for key in ("mean", "scale"):
+                value = getattr(self.normalisation, key)
+                if isinstance(value, tuple) and len(value) != (self.shape or (1,))[-1]:
+                    raise ValueError(
+                        f"normalisation.{key}: got {len(value)} numbers for a last axis of {self.shape[-1]}"
+                    )
         return self
 
     @property

@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group", help="CyclicShift, C4, D4, SO2, ...; the first symmetry that the model declares by default"
     )
+    parser.add_argument(
+        "--candidates",
+        action="store_true",
+        help="check every symmetry that the manifest declares against what it declares; --data is then one .npz file "
+        "with an array for each input of the model",
+    )
     parser.add_argument("--elements", type=_positive, metavar="N", help="how many, spread over the group")
     parser.add_argument(
         "--reference",

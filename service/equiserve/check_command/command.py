@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from equiserve.check_command.arguments import DEFAULT_URL
+from equiserve.check_command.candidates import run_candidates
 from equiserve.check_command.inputs import CheckInput, find_inputs
 from equiserve.check_command.progress import ProgressLine
 from equiserve.check_command.subjects import Asked, FileSubject, ServedSubject, Subject
@@ -30,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         EquiServeError, OSError: It could not be run, or a report could not be written.
     """
+    if options.candidates:
+        return run_candidates(options)
     gates = [gate_from_text(text) for text in options.gate]
     forms = [(path, _form(path)) for path in options.report]
     inputs = find_inputs(options.data, options.inputs)

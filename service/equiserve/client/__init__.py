@@ -5,10 +5,19 @@ from equiserve.client.client import Client
 from equiserve.client.events import CheckEvent
 from equiserve.client.options import CheckOptions
 from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState, Prediction
+from equiserve.client.results import (
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    JobStatus,
+    ModelState,
+    Prediction,
+    Regression,
+)
 
 __all__ = [
     "AsyncClient",
+    "CandidatesResult",
     "CheckEvent",
     "CheckOptions",
     "CheckResult",
@@ -18,4 +27,5 @@ __all__ = [
     "ModelState",
     "Picture",
     "Prediction",
+    "Regression",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -12,9 +12,11 @@ import orjson
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
 from equiserve.client.pictures import Checked, Picture, as_list, to_base64
-from equiserve.client.results import CheckResult, Classification, JobStatus, ModelState
-from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs, encode_tensors
+from equiserve.client.results import CandidatesResult, CheckResult, Classification, JobStatus, ModelState, Regression
+from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs, encode_named, encode_tensors
 from equiserve.errors import InternalError
+
+T = TypeVar("T")
 
 _JSON = {"content-type": "application/json"}
 
@@ -83,6 +85,53 @@ def classify(
     """Ask for the classes of pictures."""
     body = {"images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", f"{_model_path(model, version)}/classify", _json, orjson.dumps(body), _JSON)
+
+
+def regress(
+    model: str,
+    version: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+) -> Exchange[Regression]:
+    """Ask a regressor for its outputs, inputs raw, outputs as JSON."""
+    return _tensor_exchange(f"{_model_path(model, version)}/regress", inputs, truth, options, _json, "application/json")
+
+
+def draw_motion(
+    model: str,
+    version: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+) -> Exchange[str]:
+    """Ask for the drawing of a motion, as an SVG document."""
+
+    def read(answer: Answer) -> str:
+        return _successful(answer).body.decode()
+
+    return _tensor_exchange(f"{_model_path(model, version)}/regress", inputs, truth, options, read, "image/svg+xml")
+
+
+def check_candidates(
+    model: str, version: str, inputs: Mapping[str, np.ndarray], options: Mapping[str, Any]
+) -> Exchange[CandidatesResult]:
+    """Ask for the check of all declared symmetries."""
+    path = f"{_model_path(model, version)}/equivariance/candidates"
+    return _tensor_exchange(path, inputs, None, options, _json, "application/json")
+
+
+def _tensor_exchange(
+    path: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+    read: Callable[[Answer], T],
+    accept: str,
+) -> Exchange[T]:
+    body, header_length = encode_named(inputs, truth, _given(options))
+    headers = {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length), "accept": accept}
+    return Exchange("POST", path, read, body, headers)
 
 
 def check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[CheckResult]:

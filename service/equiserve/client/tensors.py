@@ -47,6 +47,26 @@ def encode_inputs(
     return encode_tensors(inputs, message)
 
 
+def encode_named(
+    inputs: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray] | None, options: Mapping[str, Any]
+) -> tuple[bytes, int]:
+    """Return the body of a task request over arrays, and the length of its JSON header; raises as `encode_inputs`.
+
+    Args:
+        inputs: Arrays by name, which travel raw.
+        truth: Arrays by the names of outputs, which travel as JSON; None for none.
+        options: Further keys of the header.
+    """
+    message = dict(options)
+    if truth:
+        arrays = {name: np.ascontiguousarray(given) for name, given in truth.items()}
+        message["truth"] = [
+            {"name": name, "datatype": _datatype(array, name), "shape": array.shape, "data": array.ravel()}
+            for name, array in arrays.items()
+        ]
+    return encode_tensors(inputs, message)
+
+
 def encode_tensors(inputs: Mapping[str, np.ndarray], message: Mapping[str, Any]) -> tuple[bytes, int]:
     """Return the body of a request that sends tensors, and the length of its JSON header in bytes.
 

@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from equiserve.dataplane import DataPlane
-from equiserve.rpc import classifier, equivariance, health, jobs, protocol
+from equiserve.rpc import candidates, classifier, equivariance, health, jobs, protocol, regressor
 from equiserve.rpc.http2.connection import Limits
 from equiserve.rpc.http2.server import Http2Server
 from equiserve.rpc.inference import InferenceService
@@ -28,12 +28,21 @@ def build_server(plane: DataPlane) -> Http2Server:
         max_calls=settings.max_inflight_requests + _CALL_SLACK,
     )
     server = Http2Server(limits, plane.compute.run)
-    services = (protocol.SERVICE, classifier.SERVICE, equivariance.SERVICE, jobs.SERVICE)
+    services = (
+        protocol.SERVICE,
+        classifier.SERVICE,
+        equivariance.SERVICE,
+        candidates.SERVICE,
+        regressor.SERVICE,
+        jobs.SERVICE,
+    )
     server.add_generic_rpc_handlers(
         (
             InferenceService(plane).handler(),
             classifier.classifier_handler(plane),
             equivariance.equivariance_handler(plane),
+            candidates.candidates_handler(plane),
+            regressor.regressor_handler(plane),
             jobs.jobs_handler(plane),
             health.health_handler(plane, services),
         )
@@ -48,7 +57,7 @@ def _reflection_pool() -> DescriptorPool:
     """Return a pool with every service: the v2 protocol is missing in the default pool, or is somebody else's there."""
     pool = DescriptorPool()
     seen: set[str] = set()
-    ours = (protocol.FILE, classifier.FILE, equivariance.FILE, jobs.FILE)
+    ours = (protocol.FILE, classifier.FILE, equivariance.FILE, candidates.FILE, regressor.FILE, jobs.FILE)
     for file in (*ours, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         _copy(file, pool, seen)
     return pool

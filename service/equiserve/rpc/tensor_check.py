@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,7 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
         raise InvalidRequest("search: only checks of a picture have it", field="search")
     if message.reference not in _REFERENCES:
         raise InvalidRequest("reference: inputs are compared with the consensus or the identity", field="reference")
-    inputs: dict[str, np.ndarray] = {}
-    for index, tensor in enumerate(message.inputs):
-        if tensor.name in inputs:
-            raise InvalidRequest(f"inputs[{index}].name: {tensor.name!r} came twice", field=f"inputs[{index}].name")
-        inputs[tensor.name] = _array(tensor, f"inputs[{index}]")
+    inputs = named_arrays(message.inputs, "inputs")
     return TensorCheckRequest(
         model=message.model,
         inputs=inputs,
@@ -49,6 +46,17 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
         compare_with=message.compare_with or None,
         gate=gate_of(message),
     )
+
+
+def named_arrays(tensors: Iterable[Any], field: str) -> dict[str, np.ndarray]:
+    """Return `equiserve.v1.Tensor` messages as arrays by name; raises InvalidRequest naming the one that is wrong."""
+    arrays: dict[str, np.ndarray] = {}
+    for index, tensor in enumerate(tensors):
+        if tensor.name in arrays:
+            place = f"{field}[{index}].name"
+            raise InvalidRequest(f"{place}: {tensor.name!r} came twice", field=place)
+        arrays[tensor.name] = _array(tensor, f"{field}[{index}]")
+    return arrays
 
 
 def _array(tensor: Any, field: str) -> np.ndarray:
