@@ -114,7 +114,7 @@ class Trial:
             return method.loss(module, task, source[:, indices], target[:, indices], selection.strengths, generator)
 
         plan = Plan(epochs, task.batch_size, task.learning_rate, 0.0, 0.02, 0.99, math.inf, self.seeds[0])
-        _, progress = train(network, loss_of, source.shape[1], plan, folder, minutes, selection)
+        _, progress = train(network, loss_of, source.shape[1], plan, folder, minutes, observer=selection)
         if progress.step < progress.steps:
             return None
         network.load_state_dict(selection.kept)
