@@ -11,8 +11,9 @@ import grpc
 from hpack import Decoder, Encoder
 
 from equiserve.errors import NotFound
-from equiserve.rpc.http2.connection import Connection, Limits
+from equiserve.rpc.http2.connection import Connection
 from equiserve.rpc.http2.handler import Handler
+from equiserve.rpc.http2.limits import Limits
 from equiserve.rpc.http2.server import Http2Server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -31,8 +31,8 @@ from http2_peer import (
     message,
 )
 
-from equiserve.rpc.http2 import connection as connection_module
 from equiserve.rpc.http2.head import header_block
+from equiserve.rpc.http2.vigil import TICK_S
 
 RESOURCE_EXHAUSTED, UNIMPLEMENTED, DEADLINE, INVALID = "8", "12", "4", "3"
 
@@ -324,7 +324,7 @@ class Clock:
         self.peer = peer
 
     def pass_s(self, seconds: float) -> None:
-        for _ in range(round(seconds / connection_module._TICK_S)):
+        for _ in range(round(seconds / TICK_S)):
             if self.peer.open:
                 self.peer.connection._tick_timer.cancel()  # type: ignore[union-attr]
                 self.peer.connection._tick()
