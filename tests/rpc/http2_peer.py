@@ -38,6 +38,14 @@ def head(path: str = "/test.Echo/Unary", *more: tuple[str, str], **replaced: str
     return [*fields.items(), *more]
 
 
+def initial_window(size: int) -> bytes:
+    return b"\0\4" + size.to_bytes(4, "big")
+
+
+def widen(stream: int, more: int) -> bytes:
+    return frame(WINDOW_UPDATE, 0, stream, more.to_bytes(4, "big"))
+
+
 @dataclass(frozen=True)
 class Frame:
     kind: int
