@@ -11,8 +11,9 @@ import grpc
 from hpack import Decoder, Encoder
 
 from equiserve.errors import NotFound
-from equiserve.rpc.http2.connection import Connection, Limits
+from equiserve.rpc.http2.connection import Connection
 from equiserve.rpc.http2.handler import Handler
+from equiserve.rpc.http2.limits import Limits
 from equiserve.rpc.http2.server import Http2Server
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -35,6 +36,14 @@ def head(path: str = "/test.Echo/Unary", *more: tuple[str, str], **replaced: str
     fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "x", "te": "trailers"}
     fields |= {"content-type": "application/grpc"} | {name.replace("_", "-"): value for name, value in replaced.items()}
     return [*fields.items(), *more]
+
+
+def initial_window(size: int) -> bytes:
+    return b"\0\4" + size.to_bytes(4, "big")
+
+
+def widen(stream: int, more: int) -> bytes:
+    return frame(WINDOW_UPDATE, 0, stream, more.to_bytes(4, "big"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 
 from equiserve.dataplane import DataPlane
 from equiserve.rpc import candidates, classifier, equivariance, health, jobs, protocol, regressor
-from equiserve.rpc.http2.connection import Limits
+from equiserve.rpc.http2.limits import Limits
 from equiserve.rpc.http2.server import Http2Server
 from equiserve.rpc.inference import InferenceService
 

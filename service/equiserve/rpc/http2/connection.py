@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -51,18 +50,15 @@ from equiserve.rpc.http2.frames import (
 )
 from equiserve.rpc.http2.head import MAX_HEAD_BYTES, HeadDecoder, header_block, refusal_block
 from equiserve.rpc.http2.messages import ENCODINGS
+from equiserve.rpc.http2.outbox import Outbox
 from equiserve.rpc.http2.patience import CONTROL, HEAD_BYTES_EACH, RESET, Patience
+from equiserve.rpc.http2.vigil import TICK_S, Vigil
 
 if TYPE_CHECKING:
     from equiserve.rpc.http2.server import Http2Server
 
 log = logging.getLogger("equiserve.rpc")
 
-_TICK_S = 10.0
-# A client that is silent for so long is asked whether it is there, and has so long for an answer.
-_SILENT_S, _ANSWER_S = 90.0, 20.0
-# A client that takes nothing of what waits for it for so long is not reading.
-_UNREAD_S = 60.0
 # What may wait in the transport: frames of answers, and (from a peer that asks and does not read) of control.
 _HIGH_WATER = 256 << 10
 _UNREAD = 1 << 20
@@ -70,29 +66,8 @@ _MAX_CONTINUATIONS = 8
 # Calls of one connection that begin within one turn of the event loop: others want a turn, too.
 _CALLS_A_TURN = 64
 _MAX_GIVEN_UP = 1024
-# Larger ones would keep others waiting.
-_LARGEST_SENT = 64 << 10
 
 _NOT_GRPC = b"\x20" + header_block([(":status", "415"), ("content-length", "0")])
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the calls of a server may take.
-
-    Attributes:
-        max_message_bytes: Of one message.
-        max_held_bytes: Of messages that are not complete, or wait to be sent, over all connections.
-        max_calls: At a time, of one connection and of all.
-        window: Bytes of DATA that a client may send of one call before it is told to go on.
-        connection_window: The same of all calls of one connection.
-    """
-
-    max_message_bytes: int
-    max_held_bytes: int
-    max_calls: int
-    window: int = 4 << 20
-    connection_window: int = 16 << 20
 
 
 class Connection(asyncio.Protocol):
@@ -111,7 +86,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._decoder = HeadDecoder(server.lookup)
         self._calls: dict[int, Call] = {}
-        self._waiting: dict[Call, None] = {}
+        self._outbox = Outbox()
+        self.take_window = self._outbox.take_window
         self._given_up: dict[int, None] = {}
         self._rest = b""
         self._opening = True  # the preface has not come
@@ -121,15 +97,11 @@ class Connection(asyncio.Protocol):
         self._last_stream = 0
         self._block: tuple[int, int, bytearray, int] | None = None
         self._received = 0
-        self._window = DEFAULT_WINDOW
         self._peer_window = DEFAULT_WINDOW
-        self._peer_frame = DEFAULT_FRAME
-        self._paused = False
         self._reading = True
         self._behind = False  # what was read holds more calls than may begin in one turn
         self._begun = 0
-        self._silent_s = 0.0
-        self._unread, self._unread_s = 0, 0.0
+        self._vigil = Vigil()
         self._tick_timer: asyncio.TimerHandle | None = None
 
     # ---------------------------------------------------------------- asyncio.Protocol
@@ -139,7 +111,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(_HIGH_WATER)
         self._server.connections.add(self)
-        self._tick_timer = self.loop.call_later(_TICK_S, self._tick)
+        self._tick_timer = self.loop.call_later(TICK_S, self._tick)
         limits = self.limits
         settings = {
             Setting.MAX_CONCURRENT_STREAMS: limits.max_calls,
@@ -160,19 +132,19 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Wait for the client to read."""
-        self._paused = True
+        self._outbox.paused = True
 
     def resume_writing(self) -> None:
         """Go on: the client has read."""
-        self._paused = False
-        self._pump()
+        self._outbox.paused = False
+        self._outbox.pump()
         self._regulate()
 
     def data_received(self, data: bytes) -> None:
         """Read the frames that are complete."""
         if self._over:
             return
-        self._silent_s = 0.0
+        self._vigil.heard()
         self._take(self._rest + data if self._rest else data)
 
     def _take(self, data: bytes) -> None:
@@ -185,7 +157,7 @@ class Connection(asyncio.Protocol):
         if self._begun >= _CALLS_A_TURN and not self._behind:
             self._behind = True
             self.loop.call_soon(self._catch_up)
-        if self._paused or self._behind:
+        if self._outbox.paused or self._behind:
             self._regulate()
 
     def _catch_up(self) -> None:
@@ -196,7 +168,7 @@ class Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read on, or not: while calls wait for their turn, or a client that asks and asks does not read."""
-        unread = self._paused and self._transport.get_write_buffer_size() > _UNREAD
+        unread = self._outbox.paused and self._transport.get_write_buffer_size() > _UNREAD
         reading = not self._behind and not unread
         if reading != self._reading and not self._over and not self._transport.is_closing():
             self._reading = reading
@@ -372,24 +344,21 @@ class Connection(asyncio.Protocol):
                     call.window += more
                     if call.window > LARGEST_WINDOW:
                         raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a window beyond all bounds")
-                    self._ready(call)
+                    self._outbox.add(call)
             elif name == Setting.MAX_FRAME_SIZE:
                 if not DEFAULT_FRAME <= value <= LARGEST_FRAME:
                     raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"a largest frame of {value} bytes")
-                self._peer_frame = min(value, _LARGEST_SENT)
+                self._outbox.allow_frames(value)
             elif name == Setting.ENABLE_PUSH and value > 1:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"ENABLE_PUSH of {value}")
         self._settled = True
         self.send(frame(SETTINGS, ACK, 0))
-        self._pump()
+        self._outbox.pump()
 
     def _on_window_update(self, stream_id: int, more: int) -> None:
         if not stream_id:
-            self._window += more
-            if not more or self._window > LARGEST_WINDOW:
-                code = ErrorCode.FLOW_CONTROL_ERROR if more else ErrorCode.PROTOCOL_ERROR
-                raise ConnectionFault(code, f"a window of {self._window} bytes")
-            self._pump()
+            self._outbox.widen(more)
+            self._outbox.pump()
             return
         self._require_begun(stream_id)
         call = self._calls.get(stream_id)
@@ -399,8 +368,7 @@ class Connection(asyncio.Protocol):
         if not more or call.window > LARGEST_WINDOW:
             code = ErrorCode.FLOW_CONTROL_ERROR if more else ErrorCode.PROTOCOL_ERROR
             raise StreamFault(code, f"a window of {call.window} bytes")
-        self._ready(call)
-        self._pump()
+        self.pump(call)
 
     def _on_stray(self, stream_id: int) -> None:
         """Pass over a frame of a call that is over; what was given up here may still be on its way."""
@@ -420,17 +388,10 @@ class Connection(asyncio.Protocol):
         if not self._over and not self._transport.is_closing():
             self._transport.write(data)
 
-    def take_window(self, size: int) -> bool:
-        """Take so much of the connection's window if a frame of it may be sent at once."""
-        if size > self._window or size > self._peer_frame or self._paused or self._waiting:
-            return False
-        self._window -= size
-        return True
-
     def pump(self, call: Call) -> None:
-        """Send what waits of a call as far as the windows and the client's reading let it."""
-        self._ready(call)
-        self._pump()
+        """Send what waits of a call as far as it may go."""
+        self._outbox.add(call)
+        self._outbox.pump()
 
     def acknowledge(self, stream_id: int, size: int) -> None:
         """Let the client send so much more DATA."""
@@ -456,7 +417,7 @@ class Connection(asyncio.Protocol):
     def forget(self, call: Call) -> None:
         """Take a call off the list: nothing more goes out of it."""
         del self._calls[call.stream_id]
-        self._waiting.pop(call, None)
+        self._outbox.discard(call)
         if not call.request_ended:
             self._give_up(call.stream_id)
         if self._draining and not self._calls:
@@ -465,21 +426,6 @@ class Connection(asyncio.Protocol):
     def leave(self) -> None:
         """Give a call's place back."""
         self._server.calls -= 1
-
-    def _ready(self, call: Call) -> None:
-        if call.unsent is not None and call.window > 0:
-            self._waiting[call] = None
-
-    def _pump(self) -> None:
-        waiting = self._waiting
-        while waiting and self._window > 0 and not self._paused:
-            for call in tuple(waiting):
-                if self._window <= 0 or self._paused:
-                    return
-                if call.unsent is not None:
-                    self._window -= call.send_some(min(self._window, self._peer_frame))
-                if call.unsent is None or call.window <= 0:
-                    waiting.pop(call, None)
 
     # ---------------------------------------------------------------- refusals and the end
 
@@ -542,15 +488,12 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _tick(self) -> None:
-        self._tick_timer = self.loop.call_later(_TICK_S, self._tick)
-        before, self._unread = self._unread, self._transport.get_write_buffer_size()
-        self._unread_s = self._unread_s + _TICK_S if before and self._unread >= before else 0.0
-        self._silent_s += _TICK_S
-        if not self._settled or self._silent_s > _SILENT_S + _ANSWER_S or self._unread_s >= _UNREAD_S:
+        self._tick_timer = self.loop.call_later(TICK_S, self._tick)
+        if not self._vigil.tick(self._transport.get_write_buffer_size()) or not self._settled:
             self._over = True
             self._transport.abort()
             return
-        if self._silent_s > _SILENT_S:
+        if self._vigil.silent:
             self.send(frame(PING, 0, 0, bytes(8)))
         now = self.loop.time()
         for call in tuple(self._calls.values()):

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from equiserve.rpc.http2.connection import Connection, Limits
+from equiserve.rpc.http2.connection import Connection
+from equiserve.rpc.http2.limits import Limits
 
 
 class _Details(NamedTuple):
