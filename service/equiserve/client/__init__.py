@@ -3,12 +3,13 @@
 from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
 from equiserve.client.events import CheckEvent
-from equiserve.client.options import CheckOptions
+from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Picture
 from equiserve.client.results import (
     CandidatesResult,
     CheckResult,
     Classification,
+    Generated,
     JobStatus,
     ModelState,
     Prediction,
@@ -23,6 +24,8 @@ __all__ = [
     "CheckResult",
     "Classification",
     "Client",
+    "GenerateOptions",
+    "Generated",
     "JobStatus",
     "ModelState",
     "Picture",

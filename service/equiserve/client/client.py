@@ -17,9 +17,16 @@ from equiserve.client.errors import transport_errors
 from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
-from equiserve.client.options import CheckOptions
+from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import CandidatesResult, CheckResult, Classification, ModelState, Regression
+from equiserve.client.results import (
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    ModelState,
+    Regression,
+)
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -182,6 +189,74 @@ class Client:
         options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
         return self._send(calls.check_candidates(model, version, inputs, options), timeout_s)
 
+    def generate(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generated:
+        """Draw pictures and return them as arrays, with the parameters that draw them again.
+
+        Args:
+            model: Its name.
+            label: Class, by index or name; None = no class.
+            angle: Degrees, counter-clockwise as seen.
+            version: The newest by default.
+            timeout_s: Deadline of this call; None = the client's.
+            options: See `GenerateOptions`.
+        """
+        exchange = calls.generate(model, version, {"label": label, "angle": angle, **options})
+        return self._send(exchange, timeout_s)
+
+    def generate_file(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        media_type: str = "image/png",
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> bytes:
+        """Draw pictures and return them as one file; arguments as in `generate`.
+
+        Args:
+            media_type: `image/png` (with the parameters in a text chunk), `image/webp`, `application/x-npz`.
+        """
+        exchange = calls.generate_file(model, version, {"label": label, "angle": angle, **options}, media_type)
+        return self._send(exchange, timeout_s)
+
+    def generate_stream(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        previews: int = 4,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generator[CheckEvent, None, None]:
+        """Draw pictures and yield events as they form; arguments as in `generate`.
+
+        Yields:
+            `progress` (step, of; the first before the first step), at most `previews` of `preview` (a PNG in base64,
+            the first within three steps), and last `completed`. To close the generator frees the rows.
+        """
+        exchange = calls.generate_stream(
+            model, version, {"label": label, "angle": angle, "previews": previews, **options}
+        )
+        yield from self._stream(exchange, timeout_s)
+
+    def cancel_generation(self, request_id: str) -> int:
+        """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
+        return self._send(calls.cancel_generation(request_id))
+
     def check(
         self,
         model: str,
@@ -226,23 +301,7 @@ class Client:
             `verdict`, and last `completed`, whose data is the report. To close the generator stops the check.
         """
         exchange = calls.check_stream(model, version, given, calls.asked(group, elements, options))
-        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
-        with (
-            transport_errors(),
-            self._http.stream(
-                exchange.method,
-                exchange.path,
-                content=exchange.body,
-                headers={**exchange.headers, **attempts.headers()},
-                timeout=attempts.timeout(),
-            ) as response,
-        ):
-            if response.status_code != 200:
-                response.read()
-                exchange.read(answer_of(response))
-            for line in response.iter_lines():
-                if (event := reader.feed(line)) is not None:
-                    yield event
+        yield from self._stream(exchange, timeout_s)
 
     def estimate_check(
         self,
@@ -316,3 +375,22 @@ class Client:
             if pause_s is None:
                 return exchange.read(answer)
             time.sleep(pause_s)
+
+    def _stream(self, exchange: Exchange[None], timeout_s: float | None) -> Generator[CheckEvent, None, None]:
+        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
+        with (
+            transport_errors(),
+            self._http.stream(
+                exchange.method,
+                exchange.path,
+                content=exchange.body,
+                headers={**exchange.headers, **attempts.headers()},
+                timeout=attempts.timeout(),
+            ) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                exchange.read(answer_of(response))
+            for line in response.iter_lines():
+                if (event := reader.feed(line)) is not None:
+                    yield event

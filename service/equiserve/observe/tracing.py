@@ -29,6 +29,7 @@ from equiserve.errors import EquiServeError
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.tasks.classify import Classification, ClassifyRequest
+from equiserve.tasks.generate import Completed, GenerateParameters, Generation
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -80,6 +81,11 @@ class TracedDataPlane(DataPlane):
             span.set_attribute("equiserve.model.version", classification.version)
             return classification
 
+    async def generate(self, generation: Generation, context: RequestContext) -> Completed:
+        """Draw pictures; see `DataPlane.generate`."""
+        with self._span("generate", generation.parameters, context):
+            return await super().generate(generation, context)
+
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `DataPlane.check`."""
         with self._span("check", request, context) as span:
@@ -89,7 +95,10 @@ class TracedDataPlane(DataPlane):
 
     @contextmanager
     def _span(
-        self, task: str, request: InferRequest | ClassifyRequest | AnyCheckRequest, context: RequestContext
+        self,
+        task: str,
+        request: InferRequest | ClassifyRequest | GenerateParameters | AnyCheckRequest,
+        context: RequestContext,
     ) -> Iterator[Span]:
         attributes = {
             "equiserve.task": task,
