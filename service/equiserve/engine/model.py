@@ -10,6 +10,7 @@ import numpy as np
 
 from equiserve.artifact import Manifest
 from equiserve.engine.batcher import Batcher, split_rows
+from equiserve.engine.brevity import Brevity
 from equiserve.engine.calibration import Calibration
 from equiserve.engine.core import DEFAULT_PRIORITY, Batch, Call, CancelToken
 from equiserve.engine.cost import BatchCost
@@ -77,6 +78,7 @@ class ServedModel:
     def replace_runtime(self, runtime: Runtime) -> None:
         """Run what starts from now on with another session of the same file (another thread count)."""
         self._lane.runtime = runtime
+        self._lane.brevity = Brevity()  # what the other session did proves nothing of this one
 
     @property
     def runtime(self) -> Runtime:
