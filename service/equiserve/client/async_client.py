@@ -144,6 +144,20 @@ class AsyncClient:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return await self._send(calls.cancel_generation(request_id))
 
+    async def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked; see `Client.check_generator`."""
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return await self._send(exchange, timeout_s)
+
     async def check(
         self,
         model: str,

@@ -117,6 +117,14 @@ def cancel_generation(request_id: str) -> Exchange[int]:
     return Exchange("DELETE", path, lambda answer: _json(answer)["cancelled"])
 
 
+def check_generator(
+    model: str, version: str, generate: Mapping[str, Any], options: Mapping[str, Any]
+) -> Exchange[dict[str, Any]]:
+    """Ask for the report of a generator's equivariance check."""
+    body = orjson.dumps({"generate": _given(generate), **_given(options)})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+
+
 def _generation(
     model: str, version: str, options: Mapping[str, Any], media_type: str, read: Callable[[Answer], T]
 ) -> Exchange[T]:

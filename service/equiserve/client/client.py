@@ -185,6 +185,32 @@ class Client:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return self._send(calls.cancel_generation(request_id))
 
+    def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked: the same seeds at every angle of an orbit.
+
+        Args:
+            model: Its name.
+            generate: What to draw: `label`, `angle` and `GenerateOptions`.
+            group: Rotations of the picture plane.
+            elements: How many, spread over the group, or which; all of a finite group, 72 of a continuous one.
+            version: The newest by default.
+            timeout_s: Deadline of this call; what was drawn until then is reported.
+
+        Returns:
+            The report: `statement`, `verdict`, `summary`, and for each element angle error and EQ-R.
+        """
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return self._send(exchange, timeout_s)
+
     def check(
         self,
         model: str,
