@@ -10,7 +10,7 @@ import io
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,11 @@ def trace(network: nn.Module, shape: tuple[int, ...]) -> ExportedProgram:
     return torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1, max=4096)},))
 
 
-def write_onnx(program: ExportedProgram, path: Path, input_name: str, output_name: str) -> None:
-    """Write one self-contained ONNX file with a dynamic batch dimension."""
+def write_onnx(program: ExportedProgram, path: Path, input_names: str | Sequence[str], output_name: str) -> None:
+    """Write one self-contained ONNX file with a dynamic batch dimension; the inputs' names, or the one input's."""
+    names = [input_names] if isinstance(input_names, str) else list(input_names)
     written = torch.onnx.export(
-        program, dynamo=True, opset_version=OPSET, input_names=[input_name], output_names=[output_name], verbose=False
+        program, dynamo=True, opset_version=OPSET, input_names=names, output_names=[output_name], verbose=False
     )
     assert written is not None  # None only where the exporter is given a path
     model = written.model_proto

@@ -181,9 +181,16 @@ def _asked(
 ) -> AnyCheckRequest:
     if not isinstance(submitted, dict):
         return check_request(options, model, version, submitted)
+    return tensor_check_request(options, model, version, submitted)
+
+
+def tensor_check_request(
+    options: Options, model: str, version: str, inputs: dict[str, np.ndarray]
+) -> TensorCheckRequest:
+    """Take the options of a check of named tensors; raises InvalidRequest."""
     return TensorCheckRequest(
         model,
-        submitted,
+        inputs,
         version,
         runtime=options.text("runtime"),
         group=options.any_of("group", str, dict),
@@ -191,6 +198,8 @@ def _asked(
         reference=cast(TensorReference, _one_of(options, "reference", get_args(TensorReference))),
         metrics=options.names("metrics"),
         outputs=options.flag("outputs"),
+        compare_with=options.text("compare_with"),
+        gate=options.any_of("gate", str, list, dict),
     )
 
 
