@@ -286,16 +286,6 @@ class DataPlane:
             self.monitor.offer(model, request.pictures[0])
         return classification
 
-    async def regress(self, request: RegressRequest, context: RequestContext) -> Regression:
-        """Run a regressor; see `tasks.regress`."""
-        model = await self.repository.get(request.model, request.version, request.runtime)
-        return await _counted(model, regress(model, request, context))
-
-    async def check_candidates(self, request: CandidatesRequest, context: RequestContext) -> dict[str, Any]:
-        """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
-        model = await self.repository.get(request.model, request.version, request.runtime)
-        return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
-
     async def plan_generation(self, request: GenerateRequest) -> Generation:
         """Check and plan a generation, without drawing anything; see `tasks.generate`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
@@ -331,6 +321,16 @@ class DataPlane:
     def cancel_generation(self, id: str, context: RequestContext) -> int:
         """End the generations of a request's id that came with the same credential; see `UnderWay.cancel`."""
         return self.generations.cancel(id, context.credential)
+
+    async def regress(self, request: RegressRequest, context: RequestContext) -> Regression:
+        """Run a regressor; see `tasks.regress`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await _counted(model, regress(model, request, context))
+
+    async def check_candidates(self, request: CandidatesRequest, context: RequestContext) -> dict[str, Any]:
+        """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

@@ -20,14 +20,7 @@ from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import AsyncJobs
 from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import (
-    CandidatesResult,
-    CheckResult,
-    Classification,
-    Generated,
-    ModelState,
-    Regression,
-)
+from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -99,53 +92,6 @@ class AsyncClient:
         exchange = await asyncio.to_thread(calls.classify, model, version, pictures, options)
         return await self._send(exchange, timeout_s)
 
-    async def regress(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        truth: Mapping[str, np.ndarray] | None = None,
-        *,
-        version: str = "",
-        runtime: str | None = None,
-        priority: int | None = None,
-        timeout_s: float | None = None,
-    ) -> Regression:
-        """Return a regressor's outputs with their units; see `Client.regress`."""
-        options = {"runtime": runtime, "priority": priority}
-        exchange = await asyncio.to_thread(calls.regress, model, version, inputs, truth, options)
-        return await self._send(exchange, timeout_s)
-
-    async def draw_motion(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        truth: Mapping[str, np.ndarray] | None = None,
-        row: int = 0,
-        *,
-        version: str = "",
-        timeout_s: float | None = None,
-    ) -> str:
-        """Return the drawing of a motion as an SVG document; see `Client.draw_motion`."""
-        exchange = await asyncio.to_thread(calls.draw_motion, model, version, inputs, truth, {"row": row})
-        return await self._send(exchange, timeout_s)
-
-    async def check_candidates(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        groups: Sequence[str] | None = None,
-        elements: int | None = None,
-        *,
-        seed: int | None = None,
-        version: str = "",
-        runtime: str | None = None,
-        timeout_s: float | None = None,
-    ) -> CandidatesResult:
-        """Measure every declared symmetry; see `Client.check_candidates`."""
-        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
-        exchange = await asyncio.to_thread(calls.check_candidates, model, version, inputs, options)
-        return await self._send(exchange, timeout_s)
-
     async def generate(
         self,
         model: str,
@@ -197,6 +143,67 @@ class AsyncClient:
     async def cancel_generation(self, request_id: str) -> int:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return await self._send(calls.cancel_generation(request_id))
+
+    async def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked; see `Client.check_generator`."""
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return await self._send(exchange, timeout_s)
+
+    async def regress(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Regression:
+        """Return a regressor's outputs with their units; see `Client.regress`."""
+        options = {"runtime": runtime, "priority": priority}
+        exchange = await asyncio.to_thread(calls.regress, model, version, inputs, truth, options)
+        return await self._send(exchange, timeout_s)
+
+    async def draw_motion(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        row: int = 0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return the drawing of a motion as an SVG document; see `Client.draw_motion`."""
+        exchange = await asyncio.to_thread(calls.draw_motion, model, version, inputs, truth, {"row": row})
+        return await self._send(exchange, timeout_s)
+
+    async def check_candidates(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        groups: Sequence[str] | None = None,
+        elements: int | None = None,
+        *,
+        seed: int | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CandidatesResult:
+        """Measure every declared symmetry; see `Client.check_candidates`."""
+        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
+        exchange = await asyncio.to_thread(calls.check_candidates, model, version, inputs, options)
+        return await self._send(exchange, timeout_s)
 
     async def check(
         self,

@@ -19,14 +19,7 @@ from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
 from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import (
-    CandidatesResult,
-    CheckResult,
-    Classification,
-    Generated,
-    ModelState,
-    Regression,
-)
+from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -124,71 +117,6 @@ class Client:
         options = {"top_k": top_k, "runtime": runtime, "priority": priority, "symmetrize": symmetrize}
         return self._send(calls.classify(model, version, pictures, options), timeout_s)
 
-    def regress(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        truth: Mapping[str, np.ndarray] | None = None,
-        *,
-        version: str = "",
-        runtime: str | None = None,
-        priority: int | None = None,
-        timeout_s: float | None = None,
-    ) -> Regression:
-        """Return a regressor's outputs with their units.
-
-        Args:
-            model: Its name.
-            inputs: Arrays by name, batch first, in the model's dtypes.
-            truth: What came true, by the names of outputs; the errors are then told.
-            version: The newest by default.
-            runtime: The model's first by default.
-            priority: 1 is the most urgent.
-            timeout_s: Deadline of this call; None = the client's.
-        """
-        options = {"runtime": runtime, "priority": priority}
-        return self._send(calls.regress(model, version, inputs, truth, options), timeout_s)
-
-    def draw_motion(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        truth: Mapping[str, np.ndarray] | None = None,
-        row: int = 0,
-        *,
-        version: str = "",
-        timeout_s: float | None = None,
-    ) -> str:
-        """Return past, prediction and truth of one row as an SVG document; arguments as in `regress`."""
-        return self._send(calls.draw_motion(model, version, inputs, truth, {"row": row}), timeout_s)
-
-    def check_candidates(
-        self,
-        model: str,
-        inputs: Mapping[str, np.ndarray],
-        groups: Sequence[str] | None = None,
-        elements: int | None = None,
-        *,
-        seed: int | None = None,
-        version: str = "",
-        runtime: str | None = None,
-        timeout_s: float | None = None,
-    ) -> CandidatesResult:
-        """Measure every symmetry that a model's manifest declares against what it declares of each.
-
-        Args:
-            model: Its name.
-            inputs: Arrays by name, an input a row.
-            groups: Keys of the manifest's groups; all of them by default.
-            elements: Independent elements of each group; 512 by default, at least as many as rows.
-            seed: Of the elements.
-            version: The newest by default.
-            runtime: The model's first by default.
-            timeout_s: Deadline of this call; None = the client's.
-        """
-        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
-        return self._send(calls.check_candidates(model, version, inputs, options), timeout_s)
-
     def generate(
         self,
         model: str,
@@ -256,6 +184,97 @@ class Client:
     def cancel_generation(self, request_id: str) -> int:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return self._send(calls.cancel_generation(request_id))
+
+    def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked: the same seeds at every angle of an orbit.
+
+        Args:
+            model: Its name.
+            generate: What to draw: `label`, `angle` and `GenerateOptions`.
+            group: Rotations of the picture plane.
+            elements: How many, spread over the group, or which; all of a finite group, 72 of a continuous one.
+            version: The newest by default.
+            timeout_s: Deadline of this call; what was drawn until then is reported.
+
+        Returns:
+            The report: `statement`, `verdict`, `summary`, and for each element angle error and EQ-R.
+        """
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return self._send(exchange, timeout_s)
+
+    def regress(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Regression:
+        """Return a regressor's outputs with their units.
+
+        Args:
+            model: Its name.
+            inputs: Arrays by name, batch first, in the model's dtypes.
+            truth: What came true, by the names of outputs; the errors are then told.
+            version: The newest by default.
+            runtime: The model's first by default.
+            priority: 1 is the most urgent.
+            timeout_s: Deadline of this call; None = the client's.
+        """
+        options = {"runtime": runtime, "priority": priority}
+        return self._send(calls.regress(model, version, inputs, truth, options), timeout_s)
+
+    def draw_motion(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        row: int = 0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return past, prediction and truth of one row as an SVG document; arguments as in `regress`."""
+        return self._send(calls.draw_motion(model, version, inputs, truth, {"row": row}), timeout_s)
+
+    def check_candidates(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        groups: Sequence[str] | None = None,
+        elements: int | None = None,
+        *,
+        seed: int | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CandidatesResult:
+        """Measure every symmetry that a model's manifest declares against what it declares of each.
+
+        Args:
+            model: Its name.
+            inputs: Arrays by name, an input a row.
+            groups: Keys of the manifest's groups; all of them by default.
+            elements: Independent elements of each group; 512 by default, at least as many as rows.
+            seed: Of the elements.
+            version: The newest by default.
+            runtime: The model's first by default.
+            timeout_s: Deadline of this call; None = the client's.
+        """
+        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
+        return self._send(calls.check_candidates(model, version, inputs, options), timeout_s)
 
     def check(
         self,

@@ -50,6 +50,21 @@ class Classification(TypedDict):
     stability: list[Stability] | None
 
 
+@dataclass(frozen=True)
+class Generated:
+    """Pictures that were drawn.
+
+    Attributes:
+        pictures: float32 [n, C, H, W], in [-1, 1] but for overshoot.
+        parameters: What they are a function of, nothing left open: the seed with them.
+        etag: Equal where the pictures are.
+    """
+
+    pictures: np.ndarray
+    parameters: dict[str, Any]
+    etag: str
+
+
 class RegressedTensor(TypedDict):
     """One output of a regressor: numbers nested as the shape says, their unit, and the error where a truth was sent."""
 
@@ -102,21 +117,6 @@ class CandidatesResult(TypedDict):
     candidates: list[CandidateResult]
     noise_floor: dict[str, float]
     cost: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Pictures that were drawn.
-
-    Attributes:
-        pictures: float32 [n, C, H, W], in [-1, 1] but for overshoot.
-        parameters: What they are a function of, nothing left open: the seed with them.
-        etag: Equal where the pictures are.
-    """
-
-    pictures: np.ndarray
-    parameters: dict[str, Any]
-    etag: str
 
 
 class Verdict(TypedDict):

@@ -15,7 +15,7 @@ from equiserve.checks.request import DEFAULT_BUDGET
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.event_stream import EventStream
-from equiserve.rest.generator_check import generator_check_reply
+from equiserve.rest.generator_check import generator_check_reply, refuse_stream
 from equiserve.rest.openapi import TENSOR_SCHEMA, picture_body
 from equiserve.rest.options import Options
 from equiserve.rest.replies import context_of, json_reply
@@ -135,6 +135,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `started` (the plan and its cost), `progress` (the elements that were answered since the last one), `verdict`,
         `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
         """
+        refuse_stream(await request.body())
         submitted, options = await _submitted(plane, request)
         asked = _asked(options, model, version, submitted)
         options.require_none_left()
