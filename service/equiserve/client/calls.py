@@ -187,42 +187,6 @@ def _tensor_exchange(
     return Exchange("POST", path, read, body, headers)
 
 
-def generate(model: str, version: str, options: Mapping[str, Any]) -> Exchange[Generated]:
-    """Ask for pictures, as arrays."""
-
-    def read(answer: Answer) -> Generated:
-        with np.load(io.BytesIO(_successful(answer).body), allow_pickle=False) as content:
-            parameters = orjson.loads(content["parameters"].tobytes())
-            return Generated(content["pictures"], parameters, answer.headers.get("etag", ""))
-
-    return _generation(model, version, options, "application/x-npz", read)
-
-
-def generate_file(model: str, version: str, options: Mapping[str, Any], media_type: str) -> Exchange[bytes]:
-    """Ask for pictures, as a file."""
-    return _generation(model, version, options, media_type, lambda answer: _successful(answer).body)
-
-
-def generate_stream(model: str, version: str, options: Mapping[str, Any]) -> Exchange[None]:
-    """Ask for the events of a generation; `read` is for answers that are no stream."""
-    headers = {**_JSON, "accept": "text/event-stream"}
-    path = f"{_model_path(model, version)}/generate_stream"
-    return Exchange("POST", path, _nothing, orjson.dumps(_given(options)), headers)
-
-
-def cancel_generation(request_id: str) -> Exchange[int]:
-    """Ask to end a generation."""
-    path = f"/v2/generations/{quote(request_id, safe='')}"
-    return Exchange("DELETE", path, lambda answer: _json(answer)["cancelled"])
-
-
-def _generation(
-    model: str, version: str, options: Mapping[str, Any], media_type: str, read: Callable[[Answer], T]
-) -> Exchange[T]:
-    headers = {**_JSON, "accept": media_type}
-    return Exchange("POST", f"{_model_path(model, version)}/generate", read, orjson.dumps(_given(options)), headers)
-
-
 def check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[CheckResult]:
     """Ask for the report of an equivariance check."""
     body, headers = _check_body(given, options)
