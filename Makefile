@@ -33,7 +33,7 @@ $(BIN)/python:
 
 $(VENV)/.serve: pyproject.toml constraints-cpu.txt | $(BIN)/python
 	@echo "installing what serving needs"
-	@$(PIP) -e '.[cpu]'
+	@$(PIP) -e '.[cpu,simd]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints-cpu.txt | $(BIN)/python

@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -29,7 +30,7 @@ HONEST = (0.93, 0.97)
 #: Inputs with a failure, on average, up to which an interval may be conservative.
 FEW_FAILING = 10
 
-SKEWNESSES = (0.5, 1.0, 1.5)
+SKEWNESSES = (0.5, 1.0, 1.5, 2.0)
 
 #: From a generator, a true mean consistency and a number of inputs to each input's true consistency.
 Population = Callable[[np.random.Generator, float, int], np.ndarray]
@@ -101,12 +102,32 @@ def coverage(population: Population, consistency: float, inputs: int, repetition
     return Coverage(*counts.tolist(), width=float(np.median(widths)))
 
 
-def error_coverage(skewness: float, inputs: int, repetitions: int, seed: int = 0) -> float:
-    """Return how often intervals contain the mean of log-normal errors, whose logarithms spread by ``skewness``."""
+def error_coverage(
+    skewness: float, inputs: int, repetitions: int, *, bounded: bool, seed: int = 0
+) -> tuple[float, float]:
+    """Return how often intervals contain the mean of log-normal errors, whose logarithms spread by ``skewness``.
+
+    Args:
+        skewness: Standard deviation of the logarithms.
+        inputs: Number of inputs.
+        repetitions: Simulated data sets.
+        bounded: Whether the errors have a median of 0.02 and end at 1, as relative errors do; else there is no end.
+        seed: Of the draws.
+
+    Returns:
+        The share of intervals that contain the mean, and their median width in units of it.
+    """
     rng = np.random.default_rng((seed, inputs))
-    mean = np.exp(skewness**2 / 2)
-    intervals = [error_interval(np.exp(skewness * rng.standard_normal(inputs))) for _ in range(repetitions)]
-    return float(np.mean([interval.low <= mean <= interval.high for interval in intervals]))
+    median, worst = (0.02, 1.0) if bounded else (1.0, np.inf)
+    # E min(X, 1) of a log-normal X, in closed form.
+    end, cut = np.log(worst / median) / skewness, NormalDist()
+    mean = median * np.exp(skewness**2 / 2)
+    if bounded:
+        mean = mean * cut.cdf(end - skewness) + worst * (1 - cut.cdf(end))
+    drawn = [np.minimum(median * np.exp(skewness * rng.standard_normal(inputs)), worst) for _ in range(repetitions)]
+    intervals = [error_interval(errors, worst=worst) for errors in drawn]
+    inside = float(np.mean([interval.low <= mean <= interval.high for interval in intervals]))
+    return inside, float(np.median([interval.high - interval.low for interval in intervals]) / mean)
 
 
 def main() -> int:
@@ -129,10 +150,13 @@ def main() -> int:
                     f"{cell.width:.3f} |",
                     flush=True,
                 )
-    print("\n| spread of the errors' logarithm | inputs | coverage |\n|---|---|---|")
+    print("\n| spread of the errors' logarithm | inputs | relative errors | width over mean | errors without end | |")
+    print("|---|---|---|---|---|---|")
     for skewness in SKEWNESSES:
         for inputs in INPUTS:
-            print(f"| {skewness} | {inputs} | {100 * error_coverage(skewness, inputs, repetitions):.1f} % |")
+            found = [error_coverage(skewness, inputs, repetitions, bounded=bounded) for bounded in (True, False)]
+            shown = " | ".join(f"{100 * share:.1f} % | {width:.2g}" for share, width in found)
+            print(f"| {skewness} | {inputs} | {shown} |", flush=True)
     dishonest = sum(not cell.honest for cell in cells)
     naive = [cell.naive for cell in cells]
     print(

@@ -1,4 +1,4 @@
-"""gRPC's own share of a call: a bare grpc.aio server that answers a constant, under the same load.
+"""What gRPC's own server would cost a call: a bare grpc.aio one that answers a constant, under the same load.
 
 python -m bench.grpc_floor    # serves, prints its port, ends with its standard input
 """

@@ -21,7 +21,7 @@ trim() {
 
 case "$*" in
     cpu | gpu)
-        python3 requirements.py "$1" >requirements.txt
+        python3 requirements.py "$1" simd >requirements.txt
         into_image -r requirements.txt
         ;;
     "cpu torch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -177,9 +178,9 @@ MODELS: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
-def write_repository(root: Path) -> None:
-    """Write all of `MODELS` in the layout that the server loads."""
-    for name, (text, manifest) in MODELS.items():
+def write_repository(root: Path, models: Mapping[str, tuple[str, Mapping[str, object]]] = MODELS) -> None:
+    """Write models in the layout that the server loads."""
+    for name, (text, manifest) in models.items():
         model = onnx.parser.parse_model(text)
         onnx.checker.check_model(model)
         folder = root / name

@@ -137,6 +137,8 @@ async def test_the_equivariance_route_takes_what_to_draw(client: httpx.AsyncClie
     ):
         response = await client.post(path, json=sent)
         assert (response.status_code, response.json()["field"]) == (400, field)
+    response = await client.post(f"{path}_stream", json=asked)
+    assert (response.status_code, response.json()["code"]) == (501, "not_streamed")
 
 
 async def test_a_model_of_another_task_is_no_generator(plane: DataPlane) -> None:

@@ -143,7 +143,8 @@ async def test_a_report_can_be_had_in_every_form(edges: Edges, accept: str):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"compare_with": "squares"}, "compare_with"),
+        ({"search": True}, "search"),
+        ({"gate": "beauty=1"}, "gate"),
         ({"preview": 4}, "preview"),
         ({"label": 1}, "label"),
         ({"elements": {"random": 0}}, "elements"),
@@ -161,7 +162,7 @@ async def test_what_cannot_be_checked_is_refused_by_name(edges: Edges, body: dic
     ("change", "field"),
     [
         ({"label_index": 1}, "label_index"),
-        ({"compare_with": "squares"}, "compare_with"),
+        ({"search": True}, "search"),
         ({"reference": messages.REFERENCE_LABEL}, "reference"),
         ({"inputs": [messages.Tensor(name="x", datatype="FP32", shape=[1, 5, 3], data=b"1")]}, "inputs[0].data"),
         ({"inputs": [messages.Tensor(name="x", datatype="BYTES")]}, "inputs[0].datatype"),

@@ -20,6 +20,7 @@ from equiserve.checks import (
     OrbitPreview,
     report_of,
 )
+from equiserve.checks.candidates import CandidatesRequest, check_candidates
 from equiserve.checks.job_store import JobStore
 from equiserve.checks.jobs import Jobs
 from equiserve.checks.monitor import TrafficMonitor
@@ -44,6 +45,7 @@ from equiserve.tasks.generate import (
     plan_generation,
 )
 from equiserve.tasks.generate.generator import PictureGenerator
+from equiserve.tasks.regress import Regression, RegressRequest, regress
 from equiserve.tasks.symmetrize import infer_symmetrized
 
 T = TypeVar("T")
@@ -319,6 +321,16 @@ class DataPlane:
     def cancel_generation(self, id: str, context: RequestContext) -> int:
         """End the generations of a request's id that came with the same credential; see `UnderWay.cancel`."""
         return self.generations.cancel(id, context.credential)
+
+    async def regress(self, request: RegressRequest, context: RequestContext) -> Regression:
+        """Run a regressor; see `tasks.regress`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await _counted(model, regress(model, request, context))
+
+    async def check_candidates(self, request: CandidatesRequest, context: RequestContext) -> dict[str, Any]:
+        """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

@@ -1,13 +1,14 @@
 """The process: settings -> engine -> repository -> data plane -> both edges, on one event loop.
 
-uvicorn and grpc.aio share the loop: several loops in one process with grpc.aio are known to misbehave. Shut-down:
-unready at once, keep serving while load balancers notice, then stop accepting, finish what is under way, stop.
+Shut-down: unready at once, keep serving while load balancers notice, then stop accepting, finish what is under way,
+stop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -121,9 +122,9 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
             rpc_port = rpc.add_insecure_port(f"{host}:{settings.grpc_port}")
-        except RuntimeError:
+        except OSError as error:
             raise OSError(
-                f"cannot listen on {host}:{settings.grpc_port} for gRPC: taken? choose another with --grpc-port"
+                f"cannot listen on {host}:{settings.grpc_port} for gRPC ({error.strerror}): choose another --grpc-port"
             ) from None
         await rpc.start()
 
@@ -134,6 +135,8 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
         if loading.done():
             loading.result()
             await plane.jobs.start()
+            # What was imported and loaded stays: a full collection that went through it would hold up every request.
+            gc.freeze()
             http_port = int(listener.getsockname()[1])
             log.log(
                 logging.INFO if plane.ready() else logging.ERROR,

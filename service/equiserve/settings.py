@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     )
     smoke_check: bool = Field(default=True, description="whether declared symmetries are tried once a model is loaded")
     monitor_share: float = Field(
-        default=0.0, ge=0, le=1, description="share of live pictures that are checked in the background, unlabelled"
+        default=0.0, ge=0, le=1, description="share of live inputs that are checked in the background, unlabelled"
     )
 
     jobs_dir: Path | None = Field(default=None, description="where jobs lie; under the cache folder by default")

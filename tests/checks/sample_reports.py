@@ -78,3 +78,19 @@ def curve_report(elements: list[Any], values: Any, exact: list[bool] | None = No
             "cpu": "a cpu",
         },
     } | changes
+
+
+def searched_report(spec: str, tried: list[dict[str, Any]], values: list[float], count: int) -> dict[str, Any]:
+    """Return a `sample_report` whose search tried further elements, the last of them the worst of all."""
+    report = sample_report(spec, np.full(count, 0.9), count)
+    found = {"element": tried[-1], "description": "there", "label": "shirt", "probability": values[-1], "margin": -1.0}
+    rows = {
+        "element": tried,
+        "exact": [False] * len(tried),
+        "label": ["coat" if value > 0.5 else "shirt" for value in values],
+        "probability": values,
+        "margin": [2 * value - 1 for value in values],
+        "agrees": [value > 0.5 for value in values],
+    }
+    search = {"budget": 60, "uniform": count, "searched": len(tried), "ended": "budget", "worst": found}
+    return report | {"search": search | {"elements": rows}}

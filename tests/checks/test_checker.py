@@ -23,7 +23,7 @@ from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, 
 PICTURE = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
 PICTURE[0, :10] //= 4
 CONTEXT = RequestContext("check-1")
-CONTROLS = 4
+CONTROLS = 3
 
 
 class House:
@@ -179,8 +179,8 @@ async def test_a_finer_grid_runs_only_its_new_elements(house: House) -> None:
     await house.report("positional", group="SO2", elements=24)
     before = house.rows("positional")
     finer = await house.report("positional", group="SO2", elements=48)
-    # 24 new elements in batches of 8; the round trips are others.
-    assert house.rows("positional") - before == 24 + 8
+    # 24 new elements in batches of 8; the round trips are others, so that the controls are run again.
+    assert house.rows("positional") - before == 24 + (2 + 2 + 8 + 8)
     assert finer["cost"]["cached"] >= 24
     assert finer["coverage"]["checked"] == 48
 
@@ -209,9 +209,9 @@ async def test_without_measured_invariance_a_batch_is_used_as_a_whole_or_not_at_
     assert again["elements"]["output"] == first["elements"]["output"]
     # Another orbit has the same elements in other company: nothing may be taken from the first one.
     other = await house.report("fickle", elements=first["elements"]["element"][:13], outputs=True)
-    assert len(runtime.batches[-1]) == 8
-    assert other["elements"]["output"][:8] == first["elements"]["output"][:8]
-    assert house.rows("fickle") == before + 8
+    assert len(runtime.batches[-1]) == 7
+    assert other["elements"]["output"][:7] == first["elements"]["output"][:7]
+    assert house.rows("fickle") == before + 7
 
 
 async def test_outputs_of_a_model_that_rolls_dice_are_not_kept(house: House) -> None:
@@ -256,10 +256,12 @@ async def test_an_estimate_runs_nothing_and_a_preview_shows_exactly_what_the_mod
 async def test_a_contact_sheet_holds_every_picture_in_order(house: House) -> None:
     preview = await house.checker.preview(CheckRequest("blind", PICTURE, group="C4"), 4)
     sheet = np.asarray(Image.open(io.BytesIO(preview.to_png())))
-    assert sheet.shape == (58, 58)
-    assert (sheet[:28, :28] == PICTURE[0]).all()
-    assert (sheet[:28, 30:] == preview.pictures[1, 0]).all()
-    assert (sheet[30:, :28] == preview.pictures[2, 0]).all()
+    # Three times as large, so that one can see them.
+    assert sheet.shape == (84, 4 * 84 + 3 * 8)
+    for place, picture in enumerate(preview.pictures[:, 0]):
+        shown = sheet[:, place * 92 : place * 92 + 84]
+        assert (shown[1::3, 1::3] == picture).all()
+        assert (shown[::3, ::3] == shown[2::3, 2::3]).all()
 
 
 @pytest.mark.parametrize("count", [-1, 65])

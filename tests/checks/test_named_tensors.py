@@ -271,6 +271,16 @@ async def test_the_consensus_is_the_average_over_the_group(plane):
     assert report["elements"]["relative_error"] == pytest.approx(expected, abs=1e-9)
     # The wrong term turns with the element and averages out.
     assert consensus.reshape(5, 3) == pytest.approx(CLOUD[0], abs=1e-6)
+    energy = ((values - consensus) ** 2).mean() / (values**2).mean()
+    assert report["outputs"]["y"]["strength"] == pytest.approx(1 - energy)
+    assert (await check(plane, "tilted"))["outputs"]["y"]["strength"] is None
+
+
+async def test_what_holds_under_quarter_turns_alone_is_told_from_the_orbits_spectrum(plane):
+    report = await check(plane, "sharpened", PICTURE, elements=24)
+    assert report["spectrum"]["exact_subgroup"] == 4
+    assert "Exactly C4" in report["spectrum"]["statement"]
+    assert (await check(plane, "radial", elements=12))["spectrum"] is None
 
 
 # ---------------------------------------------------------------- groups, elements, bounds

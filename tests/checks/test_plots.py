@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_reports import curve_report, sample_report
+from sample_reports import curve_report, sample_report, searched_report
 from scipy.spatial.transform import Rotation
 
 from equiserve.checks.plots import Curves, NeroPlot, draw
@@ -235,3 +235,35 @@ def test_inputs_that_were_not_finished_are_compared_on_the_elements_that_all_hav
     curves = Curves.of([whole, part])
     assert curves.elements == whole["elements"]["element"][:10]
     assert curves.probabilities.shape == (2, 10)
+
+
+def test_what_a_search_tried_is_drawn_apart_and_its_worst_is_marked():
+    angles = [{"angle_deg": 10.0, "reflected": False}, {"angle_deg": 11.0, "reflected": False}]
+    report = searched_report("SO2", angles, [0.6, 0.1], 24)
+    plot = NeroPlot.of(report)
+    assert (len(plot.elements), plot.searched.sum(), plot.worst) == (26, 2, 25)
+    svg = draw(plot)
+    assert "tried by the search" in words(svg)
+    # The curve joins the uniform elements alone.
+    curve = next(node for node in ElementTree.fromstring(svg).iter(f"{SVG}path") if node.get("stroke-width") == "1.5")
+    assert curve.get("d").count("L") == 24
+    shifts = searched_report("CropShift:3", [{"dy": 1, "dx": 2}], [0.1], 9)
+    assert "tried by the search" in words(draw(NeroPlot.of(shifts)))
+    assert "tried by the search" not in words(drawn("SO2"))
+
+
+def test_the_mean_over_inputs_holds_uniform_elements_only():
+    one = searched_report("SO2", [{"angle_deg": 10.0, "reflected": False}], [0.1], 24)
+    assert len(Curves.of([one, one]).elements) == 24
+
+
+def test_outputs_that_are_no_classes_have_words_of_their_own():
+    report = curve_report([{"quaternion": [1, 0, 0, 0]}, {"quaternion": [0, 1, 0, 0]}], [1.0, 0.2])
+    columns = report["elements"]
+    for name in ("probability", "margin", "label"):
+        del columns[name]
+    columns["relative_error"] = [0.0, 0.8]
+    report |= {"outputs": {"y": {}}, "reference": {"kind": "identity", "prediction": None}}
+    shown = words(draw(NeroPlot.of(report)))
+    assert {"follows the input", "does not follow the input", "1 - relative error"} <= set(shown)
+    assert not {"the reference's answer", "another answer"} & set(shown)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_reports import curve_report, sample_report
+from sample_reports import curve_report, sample_report, searched_report
 
 from equiserve.check_command.arguments import SUFFIXES
 from equiserve.checks.comparison import compare
@@ -203,6 +203,15 @@ def test_the_page_holds_the_curves_their_mean_and_the_overview():
 def test_the_page_of_a_single_input_has_neither_mean_nor_overview():
     data = Page(to_html(sample_report("CyclicShift", count=784))).data
     assert (data["mean"], data["overview"], len(data["inputs"])) == (None, None, 1)
+
+
+def test_the_page_shows_what_a_search_tried_and_begins_with_the_worst_that_it_found():
+    angles = [{"angle_deg": 10.0, "reflected": False}, {"angle_deg": 11.0, "reflected": False}]
+    data = Page(to_html(searched_report("SO2", angles, [0.6, 0.1], 24))).data
+    assert (sum(data["searched"]), len(data["elements"])) == (2, 26)
+    assert data["inputs"][0]["worst"] == 25
+    assert data["inputs"][0]["consistency"] == 1.0  # of the uniform elements alone
+    assert len(data["layout"]["marks"]) == 26
 
 
 @pytest.mark.parametrize("spec", ["CyclicShift", "CropShift:3", "SO2", "C4"])

@@ -17,6 +17,7 @@ from PIL import Image
 
 from equiserve.check_command.progress import ProgressLine
 from equiserve.cli import main
+from tensor_models import write_repository
 
 TEST_DATA = Path(__file__).parents[1] / "data"
 
@@ -179,6 +180,28 @@ def test_it_runs_as_a_command_of_its_own_and_ends_with_its_exit_code(c4: Path, p
     )
     assert (ended.returncode, ended.stderr) == (1, "")
     assert ended.stdout.startswith("FAIL: ")
+
+
+def test_a_model_of_named_tensors_is_checked_on_the_rows_of_an_npz(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_repository(tmp_path / "models")
+    clouds = np.random.default_rng(0).uniform(0.2, 1.0, (3, 5, 3)).astype(np.float32)
+    np.savez(tmp_path / "clouds.npz", x=clouds)
+    asked = ("--data", tmp_path / "clouds.npz", "--group", "SO3", "--elements", 60)
+    code, report = check(tmp_path, tmp_path / "models" / "radial", *asked, "--report", tmp_path / "page.html")
+    assert (code, report["verdict"]["status"], len(report["inputs"])) == (0, "pass", 3)
+    assert report["inputs"][1]["name"] == "clouds.npz[1]"
+    assert (
+        check(tmp_path, tmp_path / "models" / "squares", *asked)[1]["verdict"]["reason"].count("clouds.npz[0]: ") == 1
+    )
+    code, report = check(tmp_path, tmp_path / "models" / "squares", *asked)
+    assert (code, report["verdict"]["status"]) == (1, "fail")
+    gated = (*asked, "--gate", "relative_error=0.01")
+    assert check(tmp_path, tmp_path / "models" / "squares", *gated)[0] == 1
+    capsys.readouterr()
+    np.savez(tmp_path / "clouds.npz", y=clouds)
+    assert "input 'x' is missing" in refused(capsys, tmp_path / "models" / "radial", *asked)
+    np.savez(tmp_path / "clouds.npz", x=clouds, y=clouds[:2])
+    assert "with a row an input" in refused(capsys, tmp_path / "models" / "radial", *asked)
 
 
 # ---------------------------------------------------------------- inputs

@@ -68,3 +68,9 @@ async def test_events_come_in_order_and_end_with_the_pictures(plane: DataPlane) 
         with pytest.raises(InvalidRequest):
             async for _ in client.generate_stream("steered", steps=0):
                 pass
+
+
+async def test_a_generator_is_checked(ask: Ask) -> None:
+    report = await ask("check_generator", "steered", {"label": 0, "seed": 3, "n": 2}, "C4")
+    assert report["verdict"]["status"] == "pass"
+    assert report["bitwise_identical"] == {"identical": 3, "of": 3}

@@ -37,7 +37,7 @@ from small_models import brightness_model
 PIXELS = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
 MESSAGE = Picture(pixels=Pixels(channels=1, height=28, width=28, data=PIXELS.tobytes()))
 STREAM, CHECK = "/v2/models/{}/equivariance_stream", "/v2/models/{}/equivariance"
-CONTROLS = 4
+CONTROLS = 3
 
 
 class Models:

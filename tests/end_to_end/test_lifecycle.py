@@ -142,7 +142,7 @@ async def test_sigterm_turns_readiness_off_first_and_finishes_what_is_under_way(
     models = tmp_path / "models"
     file = add_model(models, "vit", vit())
     add_model(models, "tiny", tiny())
-    server = start(models, EQUISERVE_DRAIN_S="60")
+    server = start(models, EQUISERVE_DRAIN_S="60", EQUISERVE_GRACE_S="100")
     rows = np.repeat(row("vit"), 150, axis=0)
     expected = truth(file, rows[:1])
     async with (
@@ -173,7 +173,7 @@ async def test_sigterm_turns_readiness_off_first_and_finishes_what_is_under_way(
         for answered in await asyncio.gather(*slow):
             logits = answered.as_numpy("logits")
             np.testing.assert_allclose(logits, np.repeat(expected, 150, axis=0), rtol=1e-3, atol=1e-4)
-    assert await asyncio.to_thread(server.wait, 60) == 0
+    assert await asyncio.to_thread(server.wait, 110) == 0
     with pytest.raises(urllib.error.URLError):
         server.get("/v2/health/live")
 

@@ -147,3 +147,19 @@ def test_a_model_that_is_called_step_by_step_runs_smaller_batches_where_company_
     for useful, expected in ((calibration.USEFUL, batches), (calibration.USEFUL_STEPS, steps)):
         found = measure(lambda _: runtime, max_batch=64, threads=1, fixed_threads=1, useful=useful)
         assert found.max_batch == expected
+
+
+def test_checks_run_in_larger_batches_than_requests_where_those_have_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibration, "_cost", lambda *_: (8, 1e-3, 0.0))  # eight are useful, a millisecond a row
+
+    def largest(shift_of: Mapping[int, float]) -> int:
+        return measure(lambda _: MoodyRuntime(shift_of), max_batch=64, threads=1, fixed_threads=1).check_batch
+
+    # 17 rows: the half millisecond that a batch costs the server is 3 % of them.
+    assert largest({}) == 17
+    assert largest({1: 1e-3}) == 17
+    # Other bits from twelve rows on: what is published of up to eight would not hold.
+    assert largest({12: 1e-3}) == 8
+    assert measure(lambda _: MoodyRuntime({}), max_batch=4, threads=1, fixed_threads=1).check_batch == 4

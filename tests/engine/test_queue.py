@@ -15,6 +15,8 @@ from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.batcher import Batcher
 from equiserve.engine.calibration import unmeasured
 from equiserve.engine.core import Call
+from equiserve.engine.cost import BatchCost
+from equiserve.engine.scheduler import RecentBatches
 from equiserve.errors import InternalError, Overloaded
 from fake_runtime import DoublingRuntime, doubling_manifest
 
@@ -99,16 +101,35 @@ async def test_background_rows_take_no_room_from_foreground_requests(build: Buil
     assert [y[0, 0] for (y,) in answers] == [0, 2, 4, 6, 8, 10]
 
 
-async def test_background_batches_are_as_long_as_foreground_ones_whatever_ran_in_the_background_before(
-    build: Build,
-) -> None:
+async def test_a_background_batch_lasts_no_longer_than_the_foregrounds_of_any_model(build: Build) -> None:
     model = build(DoublingRuntime(), max_batch=64)
-    for _ in range(5):
-        await model.infer_background(row(1, rows=64))
-    for _ in range(3):
-        await model.infer(row(1, rows=2))
-    model.statistics.succeeded(1)
-    assert model.background_rows() == 2
+    model.cost = BatchCost(per_row_s=1e-3, fixed_s=1e-3)
+    # Nobody is there: 30 ms at most, for whoever comes in the middle.
+    assert model.background_rows() == 32
+    model.cost = BatchCost(per_row_s=1e-4)
+    assert model.background_rows() == 64
+    foreground = model._scheduler.foreground
+    for seconds in (9.0, *[0.004] * 1000):
+        foreground.observe(seconds)
+    assert model.background_rows() == 44
+    model.cost = BatchCost(per_row_s=1e-3, fixed_s=1e-3)
+    assert model.background_rows() == 3
+    # A row that lasts longer is still one row; of an unknown model nothing longer is risked.
+    model.cost = BatchCost(per_row_s=1.0)
+    assert model.background_rows() == model.min_batch
+    model.cost = BatchCost()
+    assert model.background_rows() == model.min_batch
+
+
+async def test_what_ran_in_the_background_or_long_ago_is_no_foreground_traffic(build: Build) -> None:
+    model = build(DoublingRuntime(), max_batch=64)
+    await model.infer_background(row(1, rows=64))
+    assert model._scheduler.foreground.typical_s() is None
+    await model.infer(row(1))
+    assert model._scheduler.foreground.typical_s() is not None
+    gone = RecentBatches(expires_s=0.0)
+    gone.observe(1.0)
+    assert gone.typical_s() is None
 
 
 async def test_a_request_larger_than_the_whole_queue_waits_in_pieces_and_comes_back_in_order(build: Build) -> None:

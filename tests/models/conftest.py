@@ -30,11 +30,13 @@ def exported(tiny_network: ViT, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from equiserve_models.shift.zoo import export_recipe
 
     zoo = tmp_path_factory.mktemp("zoo")
-    state = {"average": tiny_network.state_dict(), "step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0}
+    recipe = dataclasses.replace(RECIPES["fashion-mnist-vit-apa"], network="tiny")
+    progress = {"step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0, "origin": None}
+    state = {"average": tiny_network.state_dict(), "plan": dataclasses.asdict(recipe.plan), **progress}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # torch's own exporter uses a deprecated pytree check.
         warnings.simplefilter("ignore", FutureWarning)
         patch.setitem(CONFIGS, "tiny", tiny_network.config)
-        patch.setitem(RECIPES, "tiny", dataclasses.replace(RECIPES["fashion-mnist-vit-apa"], network="tiny"))
+        patch.setitem(RECIPES, "tiny", recipe)
         export_recipe("tiny", state, zoo, 1)
     return zoo / "tiny" / "1"

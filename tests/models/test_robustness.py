@@ -144,12 +144,14 @@ def colour_twins(exported: Path) -> Path:
         stages=(Stage(8, 1, heads=2, window=3, reduction=2), Stage(12, 1, heads=3, window=3, reduction=1)),
     )
     torch.manual_seed(2)
-    state = {"average": Twins(config).state_dict(), "step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0}
+    recipe = dataclasses.replace(RECIPES["cifar10-twins-apa"], network="colour")
+    progress = {"step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0, "origin": None}
+    state = {"average": Twins(config).state_dict(), "plan": dataclasses.asdict(recipe.plan), **progress}
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # torch's own exporter uses a deprecated pytree check.
         warnings.simplefilter("ignore", FutureWarning)
         patch.setitem(twins.CONFIGS, "colour", config)
-        patch.setitem(RECIPES, "colour", dataclasses.replace(RECIPES["cifar10-twins-apa"], network="colour"))
+        patch.setitem(RECIPES, "colour", recipe)
         export_recipe("colour", state, exported.parent.parent, 1)
     return exported.parent.parent / "colour" / "1"
 

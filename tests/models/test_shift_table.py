@@ -11,10 +11,11 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 from equiserve.errors import InvalidRequest
 from equiserve_models.data import datasets
 from equiserve_models.shift import scoring, table, vit
+from equiserve_models.shift.ablation import record_of
 from equiserve_models.shift.comparison import DIFFERENCES, SECTIONS, Difference, Row
 from equiserve_models.shift.latency import BATCHES, latencies
 from equiserve_models.shift.recipes import RECIPES
-from equiserve_models.shift.robustness import PERTURBATIONS, Scores, stratified
+from equiserve_models.shift.robustness import CLEAN, PERTURBATIONS, Scores, stratified
 from equiserve_models.shift.table import HEADINGS, Measured, accuracy_table, difference_table, replace_between_marks
 from equiserve_models.shift.vit import ViT
 
@@ -62,8 +63,8 @@ def test_every_measure_and_every_row_of_a_difference_is_in_the_table() -> None:
 def test_command_writes_the_tables_and_names_what_is_missing(tiny_world: Path, tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(f"# Page\n{table.BEGIN}\nold\n{table.END}\nend\n")
-    arguments = ["--zoo", str(tiny_world), "--exports", str(tmp_path), "--kept", str(tmp_path / "kept")]
-    table.main([*arguments, "--orbit-per-class", "1", "--rounds", "1", "--write", str(document)])
+    folders = [argument for name in ("exports", "records", "kept") for argument in (f"--{name}", str(tmp_path / name))]
+    table.main(["--zoo", str(tiny_world), *folders, "--rounds", "1", "--write", str(document)])
     text = document.read_text()
     assert text.startswith("# Page\n")
     assert text.endswith("\nend\n")
@@ -79,17 +80,32 @@ def test_command_writes_the_tables_and_names_what_is_missing(tiny_world: Path, t
 
 
 def test_second_start_measures_nothing_again(tiny_world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = table.measure_rows(tiny_world, tmp_path, 1, tmp_path, lambda line: None)
+    first = table.measure_rows(tiny_world, tmp_path, tmp_path, tmp_path, lambda line: None)
 
     def refuse(*arguments: object) -> None:
         raise AssertionError("measured again")
 
     monkeypatch.setattr(scoring, "measure", refuse)
-    second = table.measure_rows(tiny_world, tmp_path, 1, tmp_path, lambda line: None)
+    second = table.measure_rows(tiny_world, tmp_path, tmp_path, tmp_path, lambda line: None)
     for measure, scores in first[TINY.title].scores["tiny"].items():
         assert np.array_equal(scores.right, second[TINY.title].scores["tiny"][measure].right)
+    monkeypatch.setattr(scoring, "SEED", 1)
     with pytest.raises(AssertionError, match="measured again"):
-        table.measure_rows(tiny_world, tmp_path, 2, tmp_path, lambda line: None)
+        table.measure_rows(tiny_world, tmp_path, tmp_path, tmp_path, lambda line: None)
+
+
+def test_ablation_whose_file_is_gone_is_in_the_table_as_recorded(
+    tiny_world: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "SECTIONS", {"ablation": [WAY]})
+    store = record_of(tmp_path, WAY.recipes[1])
+    scores = scoring.score(exported / "model.onnx", "fashion-mnist", scoring.ORBIT_PER_CLASS, store)
+    found = table.measure_rows(tiny_world, tmp_path, tmp_path, tmp_path, lambda line: None)[WAY.title]
+    assert (found.files, list(found.scores)) == ({}, [WAY.recipes[1]])
+    assert np.array_equal(found.scores[WAY.recipes[1]][CLEAN].right, scores[CLEAN].right)
+    (line,) = [line for line in table.missing_lines({WAY.title: found}) if line.startswith("-")]
+    assert f"`{WAY.recipes[0]}`" in line
+    assert f"`{WAY.recipes[1]}`" not in line
 
 
 def test_cell_of_an_ablation_is_the_mean_over_seeds_with_their_range(monkeypatch: pytest.MonkeyPatch) -> None:

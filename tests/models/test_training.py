@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -10,7 +11,7 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 import torch
 from torch import Generator, Tensor, nn
 
-from equiserve_models.training import checkpoint, loop
+from equiserve_models.training import checkpoint, loop, muon
 from equiserve_models.training.augment import random_erasing, random_flip, random_translation
 from equiserve_models.training.ema import MovingAverage
 
@@ -23,7 +24,7 @@ PLAN = loop.Plan(
 
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    return nn.Sequential(nn.Linear(5, 16), nn.BatchNorm1d(16), nn.Linear(16, 16), nn.Linear(16, 1))
 
 
 def loss_of(module: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
@@ -31,16 +32,18 @@ def loss_of(module: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
     return (module(INPUTS[indices] + noise) - TARGETS[indices]).square().mean()
 
 
-def run(folder: Path, loss: loop.Loss = loss_of) -> dict[str, Tensor]:
-    average, progress = loop.train(network(), loss, 64, PLAN, folder)
+def run(folder: Path, plan: loop.Plan, loss: loop.Loss = loss_of) -> dict[str, Tensor]:
+    average, progress = loop.train(network(), loss, 64, plan, folder)
     assert progress.step == progress.steps == 24
     return average.state_dict()
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_resumed_training_ends_in_the_same_bits_as_an_uninterrupted_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    optimizer: Literal["adamw", "muon"], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = run(tmp_path / "whole")
+    plan = dataclasses.replace(PLAN, optimizer=optimizer)
+    expected = run(tmp_path / "whole", plan)
     calls = 0
 
     def interrupted(module: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
@@ -52,11 +55,11 @@ def test_resumed_training_ends_in_the_same_bits_as_an_uninterrupted_one(
 
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", -1.0)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", interrupted)
+        run(tmp_path / "broken", plan, interrupted)
     state = checkpoint.load(tmp_path / "broken")
     assert state is not None
     assert state["step"] == 10
-    resumed = run(tmp_path / "broken")
+    resumed = run(tmp_path / "broken", plan)
     assert all(torch.equal(resumed[name], expected[name]) for name in expected)
 
 
@@ -129,3 +132,37 @@ def test_flip_mirrors_about_half_of_the_pictures_and_erasing_leaves_the_others_a
     assert 150 < int(mirrored.sum()) < 250
     assert torch.equal(random_erasing(images, 0.0, Generator().manual_seed(0)), images)
     assert not torch.equal(random_erasing(images, 1.0, Generator().manual_seed(0)), images)
+
+
+def test_muon_orthogonalises_the_matrices_and_leaves_small_ones_to_adamw() -> None:
+    generator = Generator().manual_seed(0)
+    for rows, columns in ((16, 40), (40, 16), (24, 24)):
+        u, _, vh = torch.linalg.svd(torch.randn(rows, columns, generator=generator), full_matrices=False)
+        matrix = u @ torch.diag(torch.logspace(0, -1.5, 24 if rows == columns else 16)) @ vh
+        found = muon.orthogonalised(matrix)
+        values = torch.linalg.svdvals(found)
+        assert 0.6 < float(values.min()) <= float(values.max()) < 1.3
+        # The singular vectors stay: u^T found v is diagonal.
+        inner = u.T @ found @ vh.T
+        torch.testing.assert_close(inner, torch.diag(inner.diagonal()), rtol=0, atol=1e-4)
+    layers = {"linear": nn.Linear(32, 16), "head": nn.Linear(32, 10), "depth-wise": nn.Conv2d(32, 32, 3, groups=32)}
+    assert [name for name, layer in layers.items() if muon.suits(layer.weight)] == ["linear"]
+    assert not muon.suits(layers["linear"].bias)
+
+
+def test_plan_with_muon_learns_a_linear_map(tmp_path: Path) -> None:
+    generator = Generator().manual_seed(1)
+    inputs = torch.randn(256, 32, generator=generator)
+    targets = inputs @ torch.linalg.qr(torch.randn(32, 16, generator=generator)).Q
+
+    def loss(module: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
+        return (module(inputs[indices]) - targets[indices]).square().mean()
+
+    torch.manual_seed(0)
+    plan = dataclasses.replace(PLAN, optimizer="muon")
+    average, _ = loop.train(nn.Linear(32, 16), loss, 256, plan, tmp_path)
+    assert float((average(inputs) - targets).square().mean()) < 0.05  # 1 at the start
+    state = checkpoint.load(tmp_path)
+    assert state is not None
+    assert [entry["momentum"].shape for entry in state["muon"]["state"].values()] == [(16, 32)]
+    assert [entry["exp_avg"].shape for entry in state["optimizer"]["state"].values()] == [(16,)]

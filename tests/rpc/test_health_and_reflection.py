@@ -17,7 +17,9 @@ SERVICES = (
     "inference.GRPCInferenceService",
     "equiserve.v1.Classifier",
     "equiserve.v1.Equivariance",
+    "equiserve.v1.Candidates",
     "equiserve.v1.Generator",
+    "equiserve.v1.Regressor",
     "equiserve.v1.Jobs",
 )
 SERVING = health_pb2.HealthCheckResponse.SERVING

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from bench.coverage import CONSISTENCIES, INPUTS, POPULATIONS, coverage
+from bench.coverage import CONSISTENCIES, INPUTS, POPULATIONS, coverage, error_coverage
 from scipy import stats
 
 from equiserve.symmetry.clustered import consistency_interval, curve_band, error_interval, inputs_needed
@@ -83,6 +83,16 @@ def test_unbounded_errors_stay_open_above_until_there_are_enough_inputs():
     many = error_interval(np.random.default_rng(0).gamma(4, 1, 40))
     assert many.low < 4 < many.high < 6
     assert error_interval(np.zeros(40)).high == 0
+
+
+def test_very_skewed_relative_errors_get_a_bound_that_holds_whatever_their_shape():
+    share, _ = error_coverage(2.0, 30, 200, bounded=True)
+    assert share > 0.95
+    few_large = [0.01] * 28 + [0.5, 0.9]
+    assert error_interval(few_large, worst=1.0).method == "distribution-free"
+    assert error_interval(np.linspace(0.01, 0.1, 30), worst=1.0).method == "bootstrap-t"
+    # Without a largest error nothing bounds what was not seen.
+    assert error_interval(few_large).method == "bootstrap-t"
 
 
 def test_rounding_is_no_failure():

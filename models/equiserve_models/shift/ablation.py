@@ -1,8 +1,9 @@
-"""Train and export every ablation of `RECIPES`, in one process: ``python -m equiserve_models.shift.ablation``.
+"""Train, export and score every ablation of `RECIPES`: ``python -m equiserve_models.shift.ablation``.
 
-What is exported is skipped, what is half trained goes on from its checkpoint. First all networks with seed 0, then with
-the other seeds, so that an interrupted ablation can be compared. Only ONNX files are written, below ``runs/zoo``:
-`equiserve_models.shift.table` reads them.
+What is scored is skipped, what is half trained goes on from its checkpoint. First all networks with seed 0, then with
+the other seeds, so that an interrupted ablation can be compared. ONNX files are written below ``runs/zoo``; the scores
+of every test picture into ``docs/ablation``, which is committed: an ablation may take several sessions, and
+`equiserve_models.shift.table` prints what is recorded there.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from equiserve.errors import EquiServeError
 from equiserve_models import export
 from equiserve_models.data import datasets
 from equiserve_models.shift.recipes import RECIPES, Recipe
+from equiserve_models.shift.scoring import ORBIT_PER_CLASS, score, store_of
 from equiserve_models.training.loop import train
 
 RUNS = Path("runs")
 EXPORTS = RUNS / "zoo"
+RECORDS = Path("docs/ablation")
 
 
 def ablations() -> list[str]:
@@ -39,13 +42,21 @@ def onnx_path(exports: Path, name: str) -> Path:
     return exports / name / "1" / "model.onnx"
 
 
-def run(names: list[str], runs: Path, exports: Path, minutes: float, report: Callable[[str], None]) -> None:
-    """Train and export recipes of one data set one after another.
+def record_of(records: Path, name: str) -> Path:
+    """Return where the scores of an ablation lie."""
+    return store_of(records, name, RECIPES[name].dataset, ORBIT_PER_CLASS)
+
+
+def run(
+    names: list[str], runs: Path, exports: Path, records: Path, minutes: float, report: Callable[[str], None]
+) -> None:
+    """Train, export and score recipes one after another.
 
     Args:
         names: Keys of `RECIPES`.
         runs: Folder of the run folders.
         exports: Folder of the exported files, ``<name>/1/model.onnx``.
+        records: Folder of the scores.
         minutes: Stop after so long; the recipe under way leaves a checkpoint.
         report: Takes a line about each recipe.
     """
@@ -53,23 +64,25 @@ def run(names: list[str], runs: Path, exports: Path, minutes: float, report: Cal
     trained = 0
     pictures: dict[str, datasets.Pictures] = {}
     for place, name in enumerate(names, 1):
-        path = onnx_path(exports, name)
-        if path.is_file():
-            report(f"[{place}/{len(names)}] {name}: exported")
+        path, record = onnx_path(exports, name), record_of(records, name)
+        if record.is_file():
+            report(f"[{place}/{len(names)}] {name}: recorded")
             continue
-        spent = (time.monotonic() - began) / 60
-        waiting = sum(not onnx_path(exports, other).is_file() for other in names[place - 1 :])
-        left = f", about {spent / trained * waiting:.0f} minutes left" if trained else ""
-        report(f"[{place}/{len(names)}] {name}: training{left}")
         recipe = RECIPES[name]
-        if recipe.dataset not in pictures:
-            pictures[recipe.dataset] = datasets.load(recipe.dataset, "train")
-        average, finished = _train(recipe, pictures[recipe.dataset], runs / name, minutes - spent)
-        if not finished:
-            report(f"{name}: stopped; a second start goes on from its checkpoint")
-            return
-        _export(recipe, average, path)
-        trained += 1
+        if not path.is_file():
+            spent = (time.monotonic() - began) / 60
+            waiting = sum(not record_of(records, other).is_file() for other in names[place - 1 :])
+            left = f", about {spent / trained * waiting:.0f} minutes left" if trained else ""
+            report(f"[{place}/{len(names)}] {name}: training{left}")
+            if recipe.dataset not in pictures:
+                pictures[recipe.dataset] = datasets.load(recipe.dataset, "train")
+            average, finished = _train(recipe, pictures[recipe.dataset], runs / name, minutes - spent)
+            if not finished:
+                report(f"{name}: stopped; a second start goes on from its checkpoint")
+                return
+            _export(recipe, average, path)
+            trained += 1
+        score(path, recipe.dataset, ORBIT_PER_CLASS, record)
 
 
 def _train(recipe: Recipe, pictures: datasets.Pictures, folder: Path, minutes: float) -> tuple[nn.Module, bool]:
@@ -97,12 +110,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, leave a checkpoint")
     parser.add_argument("--runs", type=Path, default=RUNS, help="folder of the run folders")
     parser.add_argument("--exports", type=Path, default=EXPORTS, help="folder of the exported files")
+    parser.add_argument("--records", type=Path, default=RECORDS, help="folder of the scores")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.recipes) - set(ablations()))
     if unknown:
         parser.error(f"no ablation {unknown}, expected some of {ablations()}")
     names = options.recipes or ablations()
-    run(names, options.runs, options.exports, options.minutes, lambda line: print(line, file=sys.stderr, flush=True))
+    run(
+        names, options.runs, options.exports, options.records, options.minutes,
+        lambda line: print(line, file=sys.stderr, flush=True),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

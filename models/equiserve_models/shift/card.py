@@ -9,6 +9,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from equiserve.artifact import Manifest, read_manifest
 from equiserve.errors import EquiServeError
@@ -92,7 +93,7 @@ CARD = """\
 | output | `{output}`: float32 [batch, {classes}]: {labels} |
 | pictures of another size | {other_sizes} |
 | data | {data}, {training_pictures:,} training pictures, {owner} ({data_licence}) |
-| training | {epochs:.1f} of {planned} epochs on one CPU core, {minutes:.0f} minutes: `{train}`{replanned} |
+| training | {epochs:.1f} of {planned} epochs on one CPU core, {minutes:.0f} minutes: `{train}`{history} |
 | files | {files} |
 | licence | {licence} |
 
@@ -137,7 +138,6 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
     (picture,), (logits,) = manifest.inputs, manifest.outputs
     _, channels, height, width = picture.shape
     planned = training["recipe"]["plan"]["epochs"]
-    changes = [plan["from_step"] for plan in training["planned_steps"][1:]]
     limits = EXACT if manifest.declared_exact() else PLAIN
     knows = f"The network knows {about.knows}, {height}x{width}, and answers one of them for any picture."
     path.write_text(
@@ -159,11 +159,11 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
             training_pictures=about.training_pictures,
             owner=training["data"]["owner"],
             data_licence=training["data"]["licence"],
-            epochs=planned * training["steps"] / training["planned_steps"][-1]["steps"],
+            epochs=_epochs(training),
             planned=planned,
             minutes=training["wall_seconds"] / 60,
             train=f"python -m equiserve_models.train {manifest.name}",
-            replanned=f"; resumed under another number of epochs at steps {changes}" if changes else "",
+            history=_history(training),
             files=", ".join(f"`{version}/{name}` {file.bytes / 1e6:.2f} MB" for name, file in entry.files.items()),
             licence=manifest.licence,
             pictures=metrics["test_pictures"],
@@ -189,6 +189,24 @@ def write_card(manifest: Manifest, version: int, path: Path) -> None:
             knows="\n".join(filter(None, (knows, about.caveat))),
         )
     )
+
+
+def _epochs(training: dict[str, Any]) -> float:
+    planned: int = training["recipe"]["plan"]["epochs"]
+    return planned * training["steps"] / training["planned_steps"][-1]["steps"]
+
+
+def _history(training: dict[str, Any]) -> str:
+    """Say how a run was re-planned, from which earlier files it started, and how many epochs that makes in all."""
+    changes = [plan["from_step"] for plan in training["planned_steps"][1:]]
+    replanned = f"; resumed under another number of epochs at steps {changes}" if changes else ""
+    text, epochs = "", _epochs(training)
+    while (origin := training.get("started_from")) is not None:
+        training = origin["training"]
+        epochs += _epochs(training)
+        text += f", from `{origin['model']}/{origin['version']}/{origin['file']}` of SHA-256 {origin['sha256'][:12]}..."
+        text += f" ({_epochs(training):.1f} epochs)"
+    return replanned + (f"{text}: {epochs:.1f} epochs in all" if text else "")
 
 
 def main(arguments: list[str] | None = None) -> None:

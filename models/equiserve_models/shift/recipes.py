@@ -77,6 +77,7 @@ _FASHION_TWINS_APA = replace(
     _FASHION_APA,
     title="Fashion-MNIST garments, Twins-SVT anchored at the canonical origin of the picture and before each attention",
     network="twins28_apa",
+    plan=replace(_FASHION_APA.plan, epochs=10, optimizer="muon"),
 )
 
 # The four ways by their names in `vit.CONFIGS` and `twins.CONFIGS`, and in words.
@@ -110,6 +111,7 @@ RECIPES = {
         title="MNIST digits, vision transformer anchored at the canonical origin of the picture",
         network="vit28_apa_mnist",
         dataset="mnist",
+        plan=replace(_FASHION_APA.plan, epochs=4, optimizer="muon"),
         flip=False,
         erasing=0.1,
     ),
@@ -118,7 +120,7 @@ RECIPES = {
         title="CIFAR-10 (JPEG copy), Twins-SVT anchored at the canonical origin and before each attention",
         network="twins32_apa",
         dataset="cifar10-jpeg",
-        plan=replace(_FASHION_APA.plan, epochs=30),
+        plan=replace(_FASHION_APA.plan, epochs=20, optimizer="muon"),
         translation=4,
     ),
     **{

@@ -18,15 +18,16 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from equiserve.artifact.digest import sha256_of
 from equiserve.errors import EquiServeError, InvalidRequest
 from equiserve_models.export import ZOO
-from equiserve_models.shift.ablation import EXPORTS, RUNS
+from equiserve_models.shift.ablation import EXPORTS, RECORDS, RUNS, record_of
 from equiserve_models.shift.bootstrap import bootstrap_mean
 from equiserve_models.shift.comparison import DIFFERENCES, SECTIONS, Row
 from equiserve_models.shift.cost import cost_of
 from equiserve_models.shift.latency import latencies
 from equiserve_models.shift.robustness import CLEAN, EVERY_SHIFT, WORST_SHIFT, Scores
-from equiserve_models.shift.scoring import score
+from equiserve_models.shift.scoring import ORBIT_PER_CLASS, recorded, score, store_of
 
 BEGIN, END = "<!-- table of the shift family: begin -->", "<!-- table of the shift family: end -->"
 HEADINGS = {
@@ -45,7 +46,7 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores of a row's files, by recipe."""
+    """Scores of a row's recipes; those of an ablation may outlive the file."""
 
     row: Row
     files: dict[str, Path]
@@ -53,26 +54,40 @@ class Measured:
 
 
 def measure_rows(
-    zoo: Path, exports: Path, orbit_per_class: int, kept: Path, report: Callable[[str], None]
+    zoo: Path, exports: Path, records: Path, kept: Path, report: Callable[[str], None]
 ) -> dict[str, Measured]:
     """Return what is there of every row, by title."""
     measured = {}
     for row in (row for rows in SECTIONS.values() for row in rows):
         files = row.files(zoo, exports)
         scores = {}
-        for name, path in files.items():
+        for name in row.recipes:
             began = time.monotonic()
-            scores[name] = score(path, row.dataset, orbit_per_class, kept, row.origin_when_served)
-            report(f"{row.title} ({name}): {time.monotonic() - began:.0f} s")
+            found = _scores(row, name, files.get(name), records, kept)
+            if found is not None:
+                scores[name] = found
+                report(f"{row.title} ({name}): {time.monotonic() - began:.0f} s")
         measured[row.title] = Measured(row, files, scores)
     return measured
+
+
+def _scores(row: Row, name: str, path: Path | None, records: Path, kept: Path) -> dict[str, Scores] | None:
+    if row.ablation:
+        store = record_of(records, name)
+        if path is None:
+            return recorded(store) if store.is_file() else None
+    elif path is None:
+        return None
+    else:
+        store = store_of(kept, sha256_of(path)[:16], row.dataset, ORBIT_PER_CLASS, row.origin_when_served)
+    return score(path, row.dataset, ORBIT_PER_CLASS, store, row.origin_when_served)
 
 
 def accuracy_table(measured: dict[str, Measured], title: str, of: Callable[[Scores], NDArray[np.float64]]) -> list[str]:
     """Return a table of one score in percent, a row for each row that has a file."""
     lines = _header(title, list(HEADINGS.values()))
     for section, rows in SECTIONS.items():
-        there = [measured[row.title] for row in rows if measured[row.title].files]
+        there = [measured[row.title] for row in rows if measured[row.title].scores]
         if there:
             lines.append(f"| **{section}** |" + " |" * len(HEADINGS))
         for one in there:
@@ -132,7 +147,7 @@ def missing_lines(measured: dict[str, Measured]) -> list[str]:
     """Return what is not there and how to make it; nothing where all is there."""
     absent: dict[str, list[str]] = {}
     for one in measured.values():
-        names = [name for name in one.row.recipes if name not in one.files]
+        names = [name for name in one.row.recipes if name not in one.scores]
         if names and not one.row.origin_when_served:
             absent.setdefault(one.row.how_to_make(), []).extend(names)
     if not absent:
@@ -176,10 +191,10 @@ def _cpu_name() -> str:
     return next(names, "unnamed CPU")
 
 
-def _notes(orbit_per_class: int, rounds: int) -> Iterator[str]:
+def _notes(rounds: int) -> Iterator[str]:
     yield (
         f"Printed by `python -m equiserve_models.shift.table`. All test pictures, one draw each; worst and every "
-        f"circular shift on {10 * orbit_per_class} random ones of them, the same for all: the one shift that is worst "
+        f"circular shift on {10 * ORBIT_PER_CLASS} random ones of them, the same for all: the one shift that is worst "
         "for the set, and right (same) under all of them. ± is half the 95 % bootstrap interval over the pictures "
         "(paired for differences); brackets hold the smallest and the largest seed. Consistency: same class as for the "
         "picture as it is."
@@ -196,15 +211,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m equiserve_models.shift.table", description=__doc__)
     parser.add_argument("--zoo", type=Path, default=ZOO, help="the model repository")
     parser.add_argument("--exports", type=Path, default=EXPORTS, help="exported files of the ablation")
-    parser.add_argument("--kept", type=Path, default=RUNS / "scores", help="folder of earlier scores")
-    parser.add_argument(
-        "--orbit-per-class", type=int, default=10, help="test pictures of which every shift is classified"
-    )
+    parser.add_argument("--records", type=Path, default=RECORDS, help="scores of the ablation")
+    parser.add_argument("--kept", type=Path, default=RUNS / "scores", help="earlier scores of what is shipped")
     parser.add_argument("--rounds", type=int, default=31, help="of the latencies")
     parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="replace the table in this document")
     options = parser.parse_args(arguments)
     measured = measure_rows(
-        options.zoo, options.exports, options.orbit_per_class, options.kept,
+        options.zoo, options.exports, options.records, options.kept,
         lambda line: print(line, file=sys.stderr, flush=True),
     )  # fmt: skip
     lines = [
@@ -216,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
         "",
         *cost_table(measured, options.rounds),
         "",
-        "\n\n".join(_notes(options.orbit_per_class, options.rounds)),
+        "\n\n".join(_notes(options.rounds)),
         *missing_lines(measured),
     ]
     table = "\n".join(lines)

@@ -140,11 +140,13 @@ def _provenance(recipe: Recipe, state: dict[str, Any]) -> dict[str, Any]:
     return {
         "command": "python -m equiserve_models.train <model>",
         "data": {"name": recipe.dataset, "owner": source.owner, "licence": source.licence},
-        "recipe": dataclasses.asdict(recipe),
+        # The plan of the run: its epochs and learning rate may be others than the recipe's.
+        "recipe": dataclasses.asdict(recipe) | {"plan": state["plan"]},
         "steps": state["step"],
         "planned_steps": [{"from_step": first, "steps": steps} for first, steps in state["plans"]],
         "wall_seconds": round(state["seconds"]),
         "training_loss": round(state["loss"], 4),
+        **({"started_from": state["origin"]} if state["origin"] else {}),
     }
 
 

@@ -65,6 +65,35 @@ class Frame(Strict):
     units: str | None = None
 
 
+class Pivot(Strict):
+    """The point J that a translation t carries: t + J is where it lies. Of a body in SMPL's layout that is the pelvis.
+
+    Attributes:
+        at: J for shape coefficients 0, a number a coordinate.
+        shape: Tensor of the shape coefficients, on the same side of the model; None = J is fixed.
+        per_coefficient: How far each coefficient moves J, a row a coefficient.
+    """
+
+    at: tuple[float, ...] = Field(min_length=1)
+    shape: str | None = None
+    per_coefficient: list[tuple[float, ...]] = []
+
+    @model_validator(mode="after")
+    def _has_rows_for_its_shape(self) -> Pivot:
+        if (self.shape is None) != (not self.per_coefficient):
+            raise ValueError("pivot: shape and per_coefficient go together")
+        if any(len(row) != len(self.at) for row in self.per_coefficient):
+            raise ValueError(f"pivot.per_coefficient: expected rows of {len(self.at)} numbers, as in at")
+        return self
+
+
+class Normalisation(Strict):
+    """What a model does to an input first: (x - mean) / scale along the last axis; one number holds for all of it."""
+
+    mean: float | tuple[float, ...] = 0.0
+    scale: float | tuple[float, ...] = 1.0
+
+
 class TensorSpec(Strict):
     """One input or output: its v2 type and shape, and how it transforms.
 
@@ -78,9 +107,11 @@ class TensorSpec(Strict):
             `{irreps: "1x0e+1x1o"}`. None for pictures and other fields whose action follows from `kind` and `axes`.
         frame: The frame that `rep` refers to; None where there is only one.
         relative_to: An input whose position is subtracted before comparing (for outputs that carry an offset).
+        pivot: For a point that says where something lies by where another point of it does: see `Pivot`.
         units: Physical unit of the numbers.
         value_range: Smallest and largest meaningful value (the background of a picture is its lower end).
         invariant: True where no declared group moves this tensor.
+        normalisation: What the model does to this input first; a group that it does not commute with is broken by it.
     """
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -91,9 +122,11 @@ class TensorSpec(Strict):
     rep: str | dict[str, str] | None = None
     frame: str | None = None
     relative_to: str | None = None
+    pivot: Pivot | None = None
     units: str | None = None
     value_range: tuple[float, float] | None = None
     invariant: bool = False
+    normalisation: Normalisation | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> TensorSpec:
@@ -103,6 +136,15 @@ class TensorSpec(Strict):
             raise ValueError(f"shape: got {list(self.shape)}, expected sizes >= 1, or -1 for any size")
         if self.axes is not None and len(self.axes) != len(self.shape):
             raise ValueError(f"axes: got {len(self.axes)} names for a shape of {len(self.shape)} axes")
+        if self.pivot is not None and self.kind != "point":
+            raise ValueError(f"pivot: got kind {self.kind!r}, expected 'point'")
+        if self.normalisation is not None:
+            for key in ("mean", "scale"):
+                value = getattr(self.normalisation, key)
+                if isinstance(value, tuple) and len(value) != (self.shape or (1,))[-1]:
+                    raise ValueError(
+                        f"normalisation.{key}: got {len(value)} numbers for a last axis of {self.shape[-1]}"
+                    )
         return self
 
     @property
@@ -137,12 +179,25 @@ class GroupSpec(Strict):
     discrete: list[list[list[float]]] = []
 
 
+class ClassMoves(Strict):
+    """What one element makes of classes, old to new, by the names of `labels` or by index; the others stay."""
+
+    element: dict[str, Any]
+    classes: dict[str | int, str | int]
+
+
+class Relabelling(Strict):
+    """Elements that change what a class is: a 6 that is turned by 180 degrees is a 9."""
+
+    relabel: list[ClassMoves] = Field(min_length=1)
+
+
 class Override(Strict):
-    """Says that one group moves one tensor otherwise than its `rep` would."""
+    """Says that one group moves one tensor otherwise than its `rep` would, or changes what its classes are."""
 
     group: str
     tensor: str
-    action: Literal["invariant"] | dict[str, float]
+    action: Literal["invariant"] | Relabelling | dict[str, float]
 
 
 class Symmetry(Strict):
@@ -250,6 +305,9 @@ class Manifest(Strict):
             names = [tensor.name for tensor in side]
             if len(set(names)) != len(names):
                 raise ValueError(f"tensor names must differ, got {names}")
+            for tensor in side:
+                if tensor.pivot is not None and tensor.pivot.shape not in (None, *names):
+                    raise ValueError(f"{tensor.name}.pivot.shape: {tensor.pivot.shape!r} is not one of {names}")
         tensors = {tensor.name for tensor in (*self.inputs, *self.outputs)}
         inputs = {tensor.name for tensor in self.inputs}
         for tensor in (*self.inputs, *self.outputs):

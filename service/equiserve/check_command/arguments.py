@@ -19,18 +19,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="PATH",
-        help="pictures: PNG, JPEG or WebP files, folders of them, .npy or .npz files of uint8 pixels",
+        help="pictures: PNG, JPEG or WebP files, folders of them, .npy or .npz files of uint8 pixels; or an .npz "
+        "of the model's inputs by name, a row an input",
     )
     parser.add_argument("--inputs", type=_positive, metavar="N", help="take at most N of them, evenly spread")
     parser.add_argument(
         "--group", help="CyclicShift, C4, D4, SO2, ...; the first symmetry that the model declares by default"
     )
+    parser.add_argument(
+        "--candidates",
+        action="store_true",
+        help="check every symmetry that the manifest declares against what it declares; --data is then one .npz file "
+        "with an array for each input of the model",
+    )
     parser.add_argument("--elements", type=_positive, metavar="N", help="how many, spread over the group")
     parser.add_argument(
         "--reference",
         choices=("consensus", "identity"),
-        default="consensus",
-        help="what each answer is compared with: that of the whole orbit (default), or of the picture as it came",
+        help="what each answer is compared with: that of the whole orbit (default for pictures), or of the input as it "
+        "came (default for tensors)",
+    )
+    parser.add_argument(
+        "--search", action="store_true", help="look for the worst element of pictures: rotations and shifts"
     )
     parser.add_argument(
         "--gate",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from equiserve.check_command.arguments import DEFAULT_URL
+from equiserve.check_command.candidates import run_candidates
 from equiserve.check_command.inputs import CheckInput, find_inputs
 from equiserve.check_command.progress import ProgressLine
 from equiserve.check_command.subjects import Asked, FileSubject, ServedSubject, Subject
@@ -29,12 +31,14 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         EquiServeError, OSError: It could not be run, or a report could not be written.
     """
+    if options.candidates:
+        return run_candidates(options)
     gates = [gate_from_text(text) for text in options.gate]
     forms = [(path, _form(path)) for path in options.report]
     inputs = find_inputs(options.data, options.inputs)
     subject = _subject(options)
     try:
-        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference))
+        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference, options.search))
     finally:
         subject.close()
     report = gated_report(reports, gates)
@@ -52,7 +56,9 @@ def _check_all(subject: Subject, inputs: list[CheckInput], asked: Asked) -> dict
         for index, given in enumerate(inputs):
             line.tell(index, given.name, 0.0)
             report = subject.check(given, asked, partial(line.tell, index, given.name))
-            reports[given.name] = {**report, "picture": data_uri(given.read())}
+            content = given.read()
+            shown = {} if isinstance(content, Mapping) else {"picture": data_uri(content)}
+            reports[given.name] = {**report, **shown}
     finally:
         line.clear()
     return reports

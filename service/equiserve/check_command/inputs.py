@@ -1,8 +1,8 @@
-"""The inputs of a check: picture files, folders of them, and arrays of pictures."""
+"""The inputs of a check: picture files, folders of them, arrays of pictures, and named tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -16,37 +16,38 @@ _ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckInput:
-    """One picture.
+    """One picture, or one row of named tensors.
 
     Attributes:
         name: A file's path below the folder that was named, or `pictures.npz[3]`.
-        picture: A picture file by its path, or uint8 pixels [H, W] or [C, H, W].
+        given: A picture file by its path, uint8 pixels [H, W] or [C, H, W], or tensors by name, one row each.
     """
 
     name: str
-    picture: Path | np.ndarray
+    given: Path | np.ndarray | Mapping[str, np.ndarray]
 
-    def read(self) -> bytes | np.ndarray:
-        """Return the file's bytes, or the pixels; raises NotFound where the file cannot be read."""
-        if isinstance(self.picture, np.ndarray):
-            return self.picture
+    def read(self) -> bytes | np.ndarray | Mapping[str, np.ndarray]:
+        """Return the file's bytes, the pixels, or the tensors; raises NotFound where the file cannot be read."""
+        if not isinstance(self.given, Path):
+            return self.given
         try:
-            return self.picture.read_bytes()
+            return self.given.read_bytes()
         except OSError as error:
-            raise NotFound(f"data: cannot read {self.picture}: {error.strerror}", field="data") from None
+            raise NotFound(f"data: cannot read {self.given}: {error.strerror}", field="data") from None
 
 
 def find_inputs(paths: Sequence[Path], most: int | None = None) -> list[CheckInput]:
-    """Return the pictures that some paths name.
+    """Return the inputs that some paths name.
 
     Args:
         paths: PNG, JPEG or WebP files; folders, searched with what is below them; NumPy files (`.npy`, or `.npz` with
-            one array of pictures) of uint8 [N, H, W], [N, C, H, W] or one picture [H, W].
-        most: If there are more pictures than this, so many are taken, evenly spread.
+            one array of pictures) of uint8 [N, H, W], [N, C, H, W] or one picture [H, W]; any other `.npz` holds
+            arrays by the names of a model's inputs, a row an input.
+        most: If there are more inputs than this, so many are taken, evenly spread.
 
     Raises:
-        NotFound: A path that is not there, or holds no picture.
-        InvalidRequest: A file of another kind, or an array that holds no pictures.
+        NotFound: A path that is not there, or holds no input.
+        InvalidRequest: A file of another kind, an array that holds no pictures, tensors that differ in rows.
     """
     found = [given for path in paths for given in _inputs_of(path)]
     if most is not None and most < len(found):
@@ -54,7 +55,7 @@ def find_inputs(paths: Sequence[Path], most: int | None = None) -> list[CheckInp
     names = [given.name for given in found]
     if len(set(names)) == len(names):
         return found
-    return [CheckInput(f"{k}: {given.name}", given.picture) for k, given in enumerate(found)]
+    return [CheckInput(f"{k}: {one.name}", one.given) for k, one in enumerate(found)]
 
 
 def _inputs_of(path: Path) -> Iterator[CheckInput]:
@@ -69,15 +70,14 @@ def _inputs_of(path: Path) -> Iterator[CheckInput]:
     elif path.suffix.lower() in _ENDINGS:
         yield CheckInput(path.name, path)
     elif path.suffix.lower() in (".npy", ".npz"):
-        pictures = _read_array(path)
-        for k, picture in enumerate(pictures):
-            yield CheckInput(f"{path.name}[{k}]", picture)
+        for k, given in enumerate(_read_array(path)):
+            yield CheckInput(f"{path.name}[{k}]", given)
     else:
         raise InvalidRequest(f"data: {path} is none of {_kinds()}, .npy and .npz", field="data")
 
 
-def _read_array(path: Path) -> np.ndarray:
-    """Return pictures [N, H, W] or [N, C, H, W]."""
+def _read_array(path: Path) -> Sequence[np.ndarray | Mapping[str, np.ndarray]]:
+    """Return the pictures of an array, or the rows of named tensors."""
     try:
         content = np.load(path, allow_pickle=False)
         arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
@@ -86,13 +86,27 @@ def _read_array(path: Path) -> np.ndarray:
     pictures = [
         array for array in arrays.values() if array.dtype == np.uint8 and array.ndim in (2, 3, 4) and array.size
     ]
+    if len(pictures) != 1 and path.suffix.lower() == ".npz" and arrays:
+        return _rows(path, arrays)
     if len(pictures) != 1:
         came = ", ".join(f"{name} {array.dtype} {list(array.shape)}".strip() for name, array in arrays.items())
         raise InvalidRequest(
             f"data: {path} holds {came}, expected one array of pictures: uint8 [N, H, W], [N, C, H, W] or [H, W]",
             field="data",
         )
-    return pictures[0][None] if pictures[0].ndim == 2 else pictures[0]
+    return list(pictures[0][None] if pictures[0].ndim == 2 else pictures[0])
+
+
+def _rows(path: Path, arrays: Mapping[str, np.ndarray]) -> list[Mapping[str, np.ndarray]]:
+    counts = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(counts) != 1 or 0 in counts:
+        came = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+        raise InvalidRequest(
+            f"data: {path} holds {came}, expected one array of pictures (uint8 [N, H, W] or [N, C, H, W]), or the "
+            "model's inputs by name with a row an input",
+            field="data",
+        )
+    return [{name: array[k : k + 1] for name, array in arrays.items()} for k in range(counts.pop())]
 
 
 def _kinds() -> str:

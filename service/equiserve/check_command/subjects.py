@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+import numpy as np
 from pydantic import SecretStr
 
 from equiserve.artifact import Manifest, ModelFolder, find_model
 from equiserve.artifact.folder import RUNTIME_FILES
 from equiserve.check_command.inputs import CheckInput
-from equiserve.checks import CheckRequest, Completed, stream_check
+from equiserve.checks import AnyCheckEvent, CheckRequest, Completed, TensorCheckRequest, stream_check
 from equiserve.checks.events import Progress
+from equiserve.checks.named_tensors import TensorProgress, stream_tensor_check
 from equiserve.engine import CalibrationCache, ComputePool, RequestContext, Scheduler, ServedModel
 from equiserve.engine.threads import cpu_budget
 from equiserve.errors import InvalidRequest, Unsupported
@@ -32,7 +34,8 @@ class Asked:
 
     group: str | None
     elements: int | None
-    reference: str
+    reference: Literal["consensus", "identity"] | None
+    search: bool
 
 
 class Subject(Protocol):
@@ -77,7 +80,8 @@ class ServedSubject:
             given.read(),
             group=asked.group,
             elements=asked.elements,
-            reference=asked.reference,  # type: ignore[arg-type]
+            reference=asked.reference,
+            search=asked.search or None,
         )
         tell(1.0)
         return dict(report)
@@ -130,33 +134,42 @@ class FileSubject:
         )
 
     def check(self, given: CheckInput, asked: Asked, tell: Tell) -> dict[str, Any]:
-        """Return the report of one input as JSON values; raises what `stream_check` raises."""
+        """Return the report of one input as JSON values; raises what `stream_check` and `stream_tensor_check` raise."""
         return self._runner.run(self._check(given, asked, tell))
 
     async def _check(self, given: CheckInput, asked: Asked, tell: Tell) -> dict[str, Any]:
-        request = CheckRequest(
-            self._model.name,
-            given.read(),
-            group=asked.group,
-            elements=asked.elements,
-            reference=asked.reference,  # type: ignore[arg-type]
-        )
         deadline = asyncio.get_running_loop().time() + self._timeout_s
-        events = stream_check(
-            self._model,
-            request,
-            RequestContext(given.name, deadline),
-            compute=self._compute,
-            max_pixels=self._limits.max_pixels,
-            max_orbit=self._limits.max_orbit,
-        )
+        events = self._events(given.read(), asked, RequestContext(given.name, deadline))
         async with aclosing(events):
             async for event in events:
-                if isinstance(event, Progress):
+                if isinstance(event, Progress | TensorProgress):
                     tell(event.done / len(event.plan.orbit))
                 elif isinstance(event, Completed):
                     return event.report.to_json()
         raise AssertionError("a check ends with its report")
+
+    def _events(
+        self, content: bytes | np.ndarray | Mapping[str, np.ndarray], asked: Asked, context: RequestContext
+    ) -> AsyncGenerator[AnyCheckEvent, None]:
+        limits, name, group, elements = self._limits, self._model.name, asked.group, asked.elements
+        if isinstance(content, Mapping):
+            if asked.search:
+                raise InvalidRequest("search: only checks of a picture have it, got tensors", field="search")
+            tensors = TensorCheckRequest(
+                name, content, group=group, elements=elements, reference=asked.reference or "identity"
+            )
+            return stream_tensor_check(self._model, tensors, context, compute=self._compute, max_orbit=limits.max_orbit)
+        picture = CheckRequest(
+            name, content, group=group, elements=elements, reference=asked.reference or "consensus", search=asked.search
+        )
+        return stream_check(
+            self._model,
+            picture,
+            context,
+            compute=self._compute,
+            max_pixels=limits.max_pixels,
+            max_orbit=limits.max_orbit,
+        )
 
     def close(self) -> None:
         """Stop the workers."""

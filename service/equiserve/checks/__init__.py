@@ -5,7 +5,8 @@ kernel ladder); `findings`, `conclusion` and `report`; `named_tensors`, the same
 then `checker`, which is what the server offers, and `jobs`.
 """
 
-from equiserve.checks.checker import AnyCheckEvent, AnyCheckRequest, Checker
+from equiserve.checks.checker import AnyCheckRequest, Checker
+from equiserve.checks.comparison import AnyCheckEvent
 from equiserve.checks.events import CheckEvent, Completed
 from equiserve.checks.named_tensors import TensorCheckRequest
 from equiserve.checks.preview import OrbitPreview

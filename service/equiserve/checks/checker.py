@@ -7,24 +7,25 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from equiserve.checks.comparison import stream_comparison
+import numpy as np
+
+from equiserve.checks.comparison import AnyCheckEvent, stream_comparison
 from equiserve.checks.estimate import batch_of, estimate_check
-from equiserve.checks.events import CheckEvent, Completed, Started
-from equiserve.checks.named_tensors import TensorCheckRequest, TensorProgress, TensorStarted, stream_tensor_check
+from equiserve.checks.events import Completed, Started
+from equiserve.checks.named_tensors import TensorCheckRequest, TensorStarted, stream_tensor_check
 from equiserve.checks.named_tensors.planner import plan_tensor_check
 from equiserve.checks.output_cache import OutputCache
 from equiserve.checks.planner import plan_check
 from equiserve.checks.preview import OrbitPreview, preview
 from equiserve.checks.request import CheckRequest
-from equiserve.checks.run import stream_check
+from equiserve.checks.run import report_of, stream_check
 from equiserve.checks.statistics import CheckStatistics, Source
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ComputePool, RequestContext, ServedModel
+from equiserve.errors import InvalidRequest
 
 #: What a check can be asked of: one picture and a classifier, or the named tensors of any model.
 AnyCheckRequest = CheckRequest | TensorCheckRequest
-#: What a check tells on its way, whichever of the two.
-AnyCheckEvent = CheckEvent | TensorStarted | TensorProgress
 
 #: Name, version and runtime of a model (empty and None: the newest, its first) to the model.
 Find = Callable[[str, str, str | None], Awaitable[ServedModel]]
@@ -75,17 +76,23 @@ class Checker:
         """
         limit = max_orbit or self.max_orbit
 
-        async def stream(model: ServedModel, asked: CheckRequest) -> AsyncGenerator[CheckEvent, None]:
-            one = stream_check(
-                model,
-                asked,
-                context,
-                compute=self.compute,
-                max_pixels=self.max_pixels,
-                max_orbit=limit,
-                cache=self.cache,
-                cancelled=cancelled,
-            )
+        async def stream(model: ServedModel, asked: AnyCheckRequest) -> AsyncGenerator[AnyCheckEvent, None]:
+            one: AsyncGenerator[AnyCheckEvent, None]
+            if isinstance(asked, TensorCheckRequest):
+                one = stream_tensor_check(
+                    model, asked, context, compute=self.compute, max_orbit=limit, cancelled=cancelled
+                )
+            else:
+                one = stream_check(
+                    model,
+                    asked,
+                    context,
+                    compute=self.compute,
+                    max_pixels=self.max_pixels,
+                    max_orbit=limit,
+                    cache=self.cache,
+                    cancelled=cancelled,
+                )
             async with aclosing(one):
                 async for event in one:
                     if isinstance(event, Completed):
@@ -93,43 +100,71 @@ class Checker:
                     yield event
 
         model = await self._find(request.model, request.version, request.runtime)
-        if isinstance(request, TensorCheckRequest):
-            told = stream_tensor_check(
-                model, request, context, compute=self.compute, max_orbit=limit, cancelled=cancelled
-            )
-            async with aclosing(told):
-                async for happening in told:
-                    if isinstance(happening, Completed):
-                        self.statistics.record(happening.report.content, source)
-                    yield happening
-            return
         events = stream(model, request)
         if request.compare_with is not None:
             other = await self._find_other(request)
 
-            def second(elements: list[Any], group: str) -> AsyncGenerator[CheckEvent, None]:
-                return stream(other, replace(request, elements=elements, group=group, search=False))
+            def second(elements: list[Any], group: str) -> AsyncGenerator[AnyCheckEvent, None]:
+                return stream(other, _again(request, elements, group))
 
             events = stream_comparison(events, second)
         async with aclosing(events):
             async for event in events:
                 yield event
 
+    async def check_model(
+        self, model: ServedModel, request: AnyCheckRequest, context: RequestContext, source: Source
+    ) -> dict[str, Any]:
+        """Return the report on this very model, whatever is loaded under its name by now: what the server checks by
+        itself. Nothing is taken from the cache, or kept; errors as `events`.
+        """
+        if isinstance(request, TensorCheckRequest):
+            events: AsyncGenerator[Any, None] = stream_tensor_check(
+                model, request, context, compute=self.compute, max_orbit=self.max_orbit
+            )
+        else:
+            events = stream_check(
+                model,
+                request,
+                context,
+                compute=self.compute,
+                max_pixels=self.max_pixels,
+                max_orbit=self.max_orbit,
+            )
+        content = (await report_of(events)).to_json()
+        self.statistics.record(content, source)
+        return content
+
     async def estimate(self, request: AnyCheckRequest, *, max_orbit: int | None = None) -> dict[str, Any]:
         """Return what a check would be, as its first event says it, without running anything; errors as `events`."""
         model, limit = await self._find(request.model, request.version, request.runtime), max_orbit or self.max_orbit
-        if isinstance(request, TensorCheckRequest):
-            plan = await self.compute.run(plan_tensor_check, model, request, max_orbit=limit)
-            return {key: value for key, value in TensorStarted("", model, plan).to_json().items() if key != "id"}
-        planned = await self.compute.run(self._planned, model, request, limit)
+        planned = await self.compute.run(self._plan, model, request, limit)
         content = planned.to_json()
         del content["id"]
         if request.compare_with is not None:
             elements = [element.to_json() for element in planned.plan.orbit.elements]
-            again = replace(request, elements=elements, group=planned.plan.orbit.group.name, search=False)
-            other = (await self.compute.run(self._planned, await self._find_other(request), again, limit)).to_json()
+            again = _again(request, elements, planned.plan.group.name)
+            other = (await self.compute.run(self._plan, await self._find_other(request), again, limit)).to_json()
             content["comparison"] = {key: other[key] for key in ("model", "version", "runtime", "estimate")}
         return content
+
+    async def rows_of(self, request: TensorCheckRequest) -> list[dict[str, np.ndarray]]:
+        """Return the inputs that a request of n rows holds, one row each; of a model without a batch axis the only one.
+
+        Raises:
+            InvalidRequest: The tensors have different numbers of rows.
+        """
+        model = await self._find(request.model, request.version, request.runtime)
+        if not model.batched:
+            return [dict(request.inputs)]
+        counts = {name: len(array) if array.ndim else 0 for name, array in request.inputs.items()}
+        first = next(iter(counts), "")
+        if unlike := next((name for name in counts if counts[name] != counts[first]), None):
+            raise InvalidRequest(
+                f"inputs.{unlike}: got {counts[unlike]} rows, expected {counts[first]} as {first} has",
+                field=f"inputs.{unlike}",
+            )
+        return [{name: array[k : k + 1] for name, array in request.inputs.items()} for k in range(counts.get(first, 0))]
 
     async def preview(self, request: CheckRequest, count: int) -> OrbitPreview:
         """Return `count` of the pictures that a check would give the model; errors as `events`."""
@@ -140,12 +175,24 @@ class Checker:
 
         return await self.compute.run(draw)
 
-    async def _find_other(self, request: CheckRequest) -> ServedModel:
+    async def _find_other(self, request: AnyCheckRequest) -> ServedModel:
         name, _, version = (request.compare_with or "").partition(":")
         return await self._find(name, version, request.runtime)
+
+    def _plan(self, model: ServedModel, request: AnyCheckRequest, max_orbit: int) -> Started | TensorStarted:
+        if isinstance(request, TensorCheckRequest):
+            return TensorStarted("", model, plan_tensor_check(model, request, max_orbit=max_orbit))
+        return self._planned(model, request, max_orbit)
 
     def _planned(self, model: ServedModel, request: CheckRequest, max_orbit: int) -> Started:
         classifier = PictureClassifier.of(model)
         plan = plan_check(classifier, request, max_pixels=self.max_pixels, max_orbit=max_orbit)
         batch = batch_of(classifier, plan.orbit, self.max_pixels)
         return Started("", classifier, plan, estimate_check(classifier, plan.orbit, batch, plan.searched))
+
+
+def _again(request: AnyCheckRequest, elements: list[Any], group: str) -> AnyCheckRequest:
+    """Return the request for the second of two models."""
+    if isinstance(request, TensorCheckRequest):
+        return replace(request, elements=elements, group=group)
+    return replace(request, elements=elements, group=group, search=False)

@@ -10,40 +10,44 @@ from typing import Any
 import numpy as np
 
 from equiserve.checks.events import CheckEvent, Completed, Judged, Started
+from equiserve.checks.named_tensors.events import TensorProgress, TensorStarted
 from equiserve.errors import InvalidRequest
 
+#: What a check tells on its way, of a picture or of named tensors.
+AnyCheckEvent = CheckEvent | TensorStarted | TensorProgress
 #: A check of the second model, given the elements (JSON values) and the group's name of the first one's.
-Second = Callable[[list[Any], str], AsyncGenerator[CheckEvent, None]]
+Second = Callable[[list[Any], str], AsyncGenerator[AnyCheckEvent, None]]
 
 _SHOWN = ("model", "version", "runtime", "file_digest", "verdict", "level", "coverage", "summary")
 
 
 async def stream_comparison(
-    first: AsyncGenerator[CheckEvent, None], second: Second
-) -> AsyncGenerator[CheckEvent, None]:
+    first: AsyncGenerator[AnyCheckEvent, None], second: Second
+) -> AsyncGenerator[AnyCheckEvent, None]:
     """Run one check after the other, and end with the first one's report, which has a `comparison` then.
 
     Yields:
         Started and Progress of both models, which name theirs; then Judged and Completed of the comparison.
 
     Raises:
-        InvalidRequest: The group acts on the second model's picture in another way (`not_comparable`).
+        InvalidRequest: The group acts on the second model's input in another way (`not_comparable`).
     """
     async with aclosing(first):
         async for event in first:
-            if isinstance(event, Started):
-                orbit = event.plan.orbit
+            if isinstance(event, Started | TensorStarted):
+                plan = event.plan
             elif isinstance(event, Completed):
                 ours = event.report
             if not isinstance(event, Judged | Completed):
                 yield event
-    again = second([element.to_json() for element in orbit.elements], orbit.group.name)
+    group = plan.group.name
+    again = second([element.to_json() for element in plan.orbit.elements], group)
     async with aclosing(again):
         try:
             event = await anext(again)
         except InvalidRequest as error:
             raise InvalidRequest(
-                f"compare_with: {orbit.group.name} and its elements, as they act on the picture of "
+                f"compare_with: {group} and its elements, as they act on the input of "
                 f"{ours.content['model']}, cannot act on the other model's: {error.message}",
                 code="not_comparable",
                 field="compare_with",
@@ -83,19 +87,21 @@ def compare(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
     agrees, others_agree = column(a, "agrees", left) > 0, column(b, "agrees", right) > 0
-    difference = {name: column(a, name, left) - column(b, name, right) for name in ("probability", "margin")}
+    classified = "label" in a and "label" in b
+    quantities = ("probability", "margin") if classified else ("relative_error",)
+    difference = {name: column(a, name, left) - column(b, name, right) for name in quantities}
     only_ours, only_theirs = int((agrees & ~others_agree).sum()), int((~agrees & others_agree).sum())
-    paired = {
+    paired: dict[str, Any] = {
         "elements": len(pairs),
         "both_agree": int((agrees & others_agree).sum()),
         "only_this_agrees": only_ours,
         "only_other_agrees": only_theirs,
         "neither_agrees": int((~agrees & ~others_agree).sum()),
-        "same_label": sum(a["label"][i] == b["label"][j] for i, j in pairs),
         "modal_consistency": _share(agrees) - _share(others_agree),
-        "probability": _mean(difference["probability"]),
-        "margin": _mean(difference["margin"]),
     }
+    paired |= {name: _mean(values) for name, values in difference.items()}
+    if classified:
+        paired["same_label"] = sum(a["label"][i] == b["label"][j] for i, j in pairs)
     return other | {
         "statement": _statement(ours, theirs, agrees, others_agree, paired),
         "paired": paired,
@@ -110,20 +116,18 @@ def _statement(
     others_agree: np.ndarray,
     paired: Mapping[str, Any],
 ) -> str:
+    given, does = ("picture", "keeps its answer") if "same_label" in paired else ("input", "follows it")
     total, name, other = len(agrees), _name(ours), _name(theirs)
     if name == other:
         name, other = f"{name} ({ours['runtime']})", f"{other} ({theirs['runtime']})"
     counts = int(agrees.sum()), int(others_agree.sum())
     if counts[0] == counts[1]:
-        return (
-            f"{name} and {other} are as consistent for this picture: each keeps its answer on {counts[0]} of {total} "
-            f"elements."
-        )
+        return f"{name} and {other} are as consistent for this {given}: each {does} on {counts[0]} of {total} elements."
     better, worse, most, least = (name, other, *counts) if counts[0] > counts[1] else (other, name, *counts[::-1])
     alone = paired["only_this_agrees"], paired["only_other_agrees"]
     return (
-        f"{better} is more consistent for this picture: {most} of {total} elements against {least} of {worse} "
-        f"(where only one keeps its answer: {max(alone)} to {min(alone)})."
+        f"{better} is more consistent for this {given}: {most} of {total} elements against {least} of {worse} "
+        f"(where only one {does}: {max(alone)} to {min(alone)})."
     )
 
 

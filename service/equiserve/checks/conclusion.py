@@ -33,7 +33,7 @@ def statement(findings: Findings) -> str:
         return f"No answer: the model's output is not finite on any of {checked} {many}{partly}."
     name = findings.class_names[label]
     agreeing, worst = int(findings.agrees.sum()), findings.worst
-    more = _of_search(findings) + _of_spectrum(findings)
+    more = _of_relabelling(findings) + _of_search(findings) + _of_spectrum(findings)
     if agreeing == checked:
         bits = ", and every output is the same to the last bit" if findings.identical.all() else ""
         return f"'{name}' on all {checked} {many}{partly}{bits}.{more}"
@@ -44,7 +44,7 @@ def statement(findings: Findings) -> str:
 def _judged(findings: Findings) -> Verdict:
     """Return the verdict before another kernel was tried."""
     limits, judged = findings.thresholds, findings.judged
-    repeats = findings.measured.controls.repeat_errors()
+    repeats = findings.repeat_errors
     if repeats.size and repeats.max() > limits.relative_error:
         return unsteady(repeats.max(), "picture", in_same_batch=bool(repeats[0] > limits.relative_error))
     verdict = judge(
@@ -71,6 +71,19 @@ def _judged(findings: Findings) -> Verdict:
             "Allow more time, or ask for fewer elements.",
         )
     return verdict
+
+
+def _of_relabelling(findings: Findings) -> str:
+    relabelling = findings.plan.relabelling
+    if relabelling is None:
+        return ""
+    told = [
+        f"{findings.group.describe(element)} makes {findings.class_names[old]!r} a {findings.class_names[new]!r}"
+        for element, moves in relabelling.labels.items()
+        for old, new in moves.items()
+    ]
+    more = f", and {len(told) - 2} more such" if len(told) > 2 else ""
+    return f" Declared and allowed for: {' and '.join(told[:2])}{more}."
 
 
 def _of_search(findings: Findings) -> str:

@@ -1,20 +1,21 @@
-"""Several pictures, one report: each picture's finding, the aggregate curve, and intervals over pictures.
+"""Several inputs, one report: each input's finding, the aggregate curve, and intervals over inputs.
 
-The elements of one orbit are no independent draws, so nothing here counts them as such: a picture gives one figure,
-and an interval says what further pictures of the same kind would give (see `symmetry.clustered`).
+The elements of one orbit are no independent draws, so nothing here counts them as such: an input gives one figure,
+and an interval says what further inputs of the same kind would give (see `symmetry.clustered`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from equiserve.symmetry.clustered import consistency_interval, curve_band
 from equiserve.symmetry.data_set_judgement import InputFinding, judge_inputs
-from equiserve.symmetry.verdict import Verdict
+from equiserve.symmetry.verdict import ERROR_METRICS, Thresholds, Verdict
 
 _COPIED = (
     "id",
@@ -81,10 +82,14 @@ def aggregate(
 
 
 def _share(report: Mapping[str, Any]) -> float:
-    """Return a picture's share of the orbit with the most common answer; NaN where nothing was answered in time."""
+    """Return an input's share of the orbit with the most common answer, or of outputs that are no classes the share
+    that follows the input; NaN where nothing was answered in time.
+    """
     columns = report["elements"]
     if columns is None:
         return float("nan")
+    if "label" not in columns:
+        return float(np.mean(columns["agrees"]))
     votes = Counter(label for label in columns["label"] if label is not None)
     return max(votes.values(), default=0) / len(columns["label"])
 
@@ -92,12 +97,21 @@ def _share(report: Mapping[str, Any]) -> float:
 def _statement(statuses: Counter[str], interval: Mapping[str, Any], first: Mapping[str, Any], planned: int) -> str:
     checked = statuses.total()
     partly = "" if checked == planned else f" (of {planned})"
-    passed = statuses["pass"]
+    passed, inputs = statuses["pass"], _noun(first)
+    what = "the outputs follow the input on" if _is_tensors(first) else "the most common answer has"
     return (
-        f"{first['model']} holds {first['group']['name']} on {passed} of {checked} pictures{partly}; the most common "
-        f"answer has {interval['mean']:.2%} of an orbit on average (95 % interval over pictures "
+        f"{first['model']} holds {first['group']['name']} on {passed} of {checked} {inputs}s{partly}; {what} "
+        f"{interval['mean']:.2%} of an orbit on average (95 % interval over {inputs}s "
         f"{interval['low']:.2%} to {interval['high']:.2%}, {interval['method']})."
     )
+
+
+def _is_tensors(report: Mapping[str, Any]) -> bool:
+    return "outputs" in report
+
+
+def _noun(report: Mapping[str, Any]) -> str:
+    return "input" if _is_tensors(report) else "picture"
 
 
 def _verdict(
@@ -105,19 +119,31 @@ def _verdict(
 ) -> dict[str, Any]:
     """Judge the pictures that were checked; where some were not, nothing can pass."""
     findings = [
-        InputFinding(f"picture {report['index']}", Verdict(**report["verdict"]), _figures(report))
+        InputFinding(
+            str(report.get("name") or f"{_noun(report)} {report['index']}"),
+            Verdict(**report["verdict"]),
+            _figures(report),
+        )
         for report in sorted(reports, key=_share)
     ]
-    verdict = judge_inputs(reports[0]["level"], findings)
+    verdict = judge_inputs(reports[0]["level"], findings, thresholds=_thresholds(reports[0]))
     missing = planned - len(reports) - len(failures)
     if verdict.status == "pass" and (failures or missing):
         return Verdict(
             "inconclusive",
-            f"{len(failures)} of {planned} pictures could not be checked and {missing} were not reached. "
+            f"{len(failures)} of {planned} {_noun(reports[0])}s could not be checked and {missing} were not reached. "
             f"Of the others: {verdict.reason}",
             "See `inputs` for the reasons.",
         ).to_json()
     return verdict.to_json()
+
+
+def _thresholds(report: Mapping[str, Any]) -> Thresholds:
+    declared = report["declared"] or {}
+    if report["level"] != "approximate" or declared.get("metric") not in ERROR_METRICS or "value" not in declared:
+        return Thresholds()
+    tolerance = declared.get("tolerance", Thresholds().error_tolerance)
+    return replace(Thresholds(), error_level=declared["value"], error_tolerance=tolerance)
 
 
 def _figures(report: Mapping[str, Any]) -> dict[str, float]:
@@ -136,8 +162,9 @@ def _comparison(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     name, other = reports[0]["model"], compared[0][1]
     return {
         "statement": (
-            f"{name} is more consistent than {other['model']} on {better} of {len(gaps)} pictures, less on {worse}, "
-            f"alike on {len(gaps) - better - worse}; on average by {np.mean(list(gaps.values())):+.2%} of an orbit."
+            f"{name} is more consistent than {other['model']} on {better} of {len(gaps)} {_noun(reports[0])}s, less on "
+            f"{worse}, alike on {len(gaps) - better - worse}; on average by {np.mean(list(gaps.values())):+.2%} of an "
+            "orbit."
         ),
         **{key: other[key] for key in ("model", "version", "runtime", "file_digest")},
         "inputs": len(gaps),
@@ -175,7 +202,9 @@ def _curves(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         if report["elements"] is not None and report["elements"]["element"] == first["element"]
     ]
     agrees = np.array([columns["agrees"] for columns in alike], np.float64)
-    probability = np.array([columns["probability"] for columns in alike], np.float64)
+    # A failure has no probability; to leave it out would flatter the model.
+    quantity = "relative_error" if _is_tensors(reports[0]) else "probability"
+    values = np.nan_to_num(np.array([columns[quantity] for columns in alike], np.float64))
     band = curve_band(agrees)
     curves: dict[str, Any] = {
         "element": first["element"],
@@ -184,8 +213,7 @@ def _curves(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         "agrees": [interval.mean for interval in band],
         "agrees_low": [interval.low for interval in band],
         "agrees_high": [interval.high for interval in band],
-        # A failure has no probability; to leave it out would flatter the model.
-        "probability": np.nan_to_num(probability).mean(axis=0).tolist(),
+        quantity: values.mean(axis=0).tolist(),
     }
-    quantiles = np.percentile(np.nan_to_num(probability), list(_QUANTILES.values()), axis=0)
-    return curves | {f"probability_{key}": row.tolist() for key, row in zip(_QUANTILES, quantiles, strict=True)}
+    quantiles = np.percentile(values, list(_QUANTILES.values()), axis=0)
+    return curves | {f"{quantity}_{key}": row.tolist() for key, row in zip(_QUANTILES, quantiles, strict=True)}

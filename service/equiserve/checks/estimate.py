@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from equiserve.checks.controls import control_layouts, round_trip_members
+from equiserve.checks.controls import UNRELATED, control_layouts, round_trip_members
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ServedModel
 from equiserve.symmetry import Orbit
@@ -58,13 +58,23 @@ def estimate_check(classifier: PictureClassifier, orbit: Orbit, batch: int, sear
         batch: Rows of each batch.
         searched: Most elements that a search tries beside the orbit.
     """
-    controls = control_layouts(batch, smallest_batch(classifier.model))
-    trips = len(round_trip_members(orbit))
+    controls = layouts_of(classifier.model, orbit, batch)
     rounds = -(-searched // _PER_ROUND) * -(-_PER_ROUND // batch)
-    full = -(-len(orbit) // batch) + -(-trips // batch) + rounds
+    full = -(-len(orbit) // batch) + rounds
     batches, rows = len(controls) + full, sum(map(len, controls)) + full * batch
     exact, seconds = int(orbit.exact.sum()), learned_seconds(classifier.model, rows, batches)
     return CheckEstimate(len(orbit), exact, batch, batches, rows, seconds, searched)
+
+
+def layouts_of(model: ServedModel, orbit: Orbit, batch: int) -> list[list[int]]:
+    """Return the control batches of a check in batches of `batch` rows; see `control_layouts`.
+
+    Where measurements say that no row's bits depend on its company, the larger one holds each picture once.
+    """
+    smallest, trips = smallest_batch(model), len(round_trip_members(orbit))
+    if model.calibration.exact_in_batches:
+        batch = max(smallest, min(batch, 1 + len(UNRELATED) + trips))
+    return control_layouts(batch, smallest, trips)
 
 
 def learned_seconds(model: ServedModel, rows: int, batches: int) -> float | None:
@@ -79,8 +89,13 @@ def batch_of(classifier: PictureClassifier, orbit: Orbit, max_pixels: int) -> in
     if not model.batched:
         return 1
     # A model of open height and width could be sent a batch of pictures that are each as large as one may be.
-    most = min(model.background_rows(), len(orbit), max_pixels // orbit.picture[0].size)
-    return int(max(model.min_batch, most))
+    most = max(1, min(model.background_rows(), len(orbit), max_pixels // orbit.picture[0].size))
+    return max(model.min_batch, even_batch(len(orbit), most))
+
+
+def even_batch(rows: int, most: int) -> int:
+    """Return the size of the fewest batches of at most `most` rows, all alike with the least padding."""
+    return -(-rows // -(-rows // most))
 
 
 def smallest_batch(model: ServedModel) -> int:

@@ -181,9 +181,14 @@ class Findings:
         return [self.classifier.label(index) for index in range(self.scores.shape[1])]
 
     @cached_property
+    def repeat_errors(self) -> np.ndarray:
+        """Relative errors of the identity's repeats, the orbit's own last, against the first; empty where none ran."""
+        return self.measured.controls.repeat_errors(self.scores[0])
+
+    @cached_property
     def noise_floor(self) -> float | None:
         """Largest relative error among repeats of the identity, in any place of any batch; None where none ran."""
-        errors = self.measured.controls.repeat_errors()
+        errors = self.repeat_errors
         return float(errors.max()) if errors.size else None
 
     @cached_property

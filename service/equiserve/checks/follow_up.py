@@ -45,7 +45,8 @@ async def _run_ladder(findings: Findings, members: np.ndarray, run: OrbitRun) ->
     elements = [judged.elements[index] for index in members]
     others = [kernel for kernel in KERNELS if kernel != _OWN]
     found = await run.ask(lambda: _moved(orbit, elements, others))
-    scores = dict(zip(others, np.split(found, len(others)), strict=True))
+    back = [findings.plan.pull_back(elements, part) for part in np.split(found, len(others))]
+    scores = dict(zip(others, back, strict=True))
     own = judged.outputs.outputs[members]
     findings.measured.ladder = Ladder(members, {kernel: scores.get(kernel, own) for kernel in KERNELS})
 

@@ -1,7 +1,7 @@
 """Runs jobs one after the other, in the background, and writes down what they find.
 
-A job that runs when the server stops goes on after the next start: pictures that have a report keep it, the one that
-was under way is begun anew.
+A job that runs when the server stops goes on after the next start: inputs that have a report keep it, the one that was
+under way is begun anew.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from equiserve.checks.checker import AnyCheckEvent, Checker
+from equiserve.checks.checker import AnyCheckRequest, Checker
+from equiserve.checks.comparison import AnyCheckEvent
 from equiserve.checks.data_set import aggregate
 from equiserve.checks.events import Completed, Progress
 from equiserve.checks.gated import gates_over
 from equiserve.checks.job_store import Job, JobStore
+from equiserve.checks.named_tensors import TensorCheckRequest, TensorProgress
 from equiserve.checks.request import CheckRequest
 from equiserve.engine import RequestContext
 from equiserve.errors import EquiServeError, InternalError, InvalidRequest, Overloaded, TooLarge
@@ -120,11 +122,15 @@ class JobRunner:
     async def _check(self, job: Job, index: int) -> dict[str, Any]:
         """Return one picture's report with its `index`, or `{"index": ..., "error": ...}` where it cannot be read."""
         store, before, saved = self._store, job.done, time.monotonic()
-        picture = await self._compute.run(store.picture, job, index)
+        given = await self._compute.run(store.given, job, index)
         fields = {key: value for key, value in job.request.items() if key != "labels"}
         if job.request["labels"] is not None:
             fields["label"] = job.request["labels"][index]
-        request = CheckRequest(**fields, picture=picture)
+        request: AnyCheckRequest
+        if isinstance(given, Mapping):
+            request = TensorCheckRequest(**fields, inputs=given)
+        else:
+            request = CheckRequest(**fields, picture=given)
         while True:
             events = self._checker.events(
                 request,
@@ -149,8 +155,9 @@ class JobRunner:
     ) -> dict[str, Any]:
         counts: dict[str, int] = {}
         async for event in events:
-            if isinstance(event, Progress):
-                counts[event.classifier.model.name] = event.done
+            if isinstance(event, Progress | TensorProgress):
+                model = event.classifier.model if isinstance(event, Progress) else event.model
+                counts[model.name] = event.done
                 job.done = before + sum(counts.values())
                 if time.monotonic() - saved > _SAVE_S:
                     saved = time.monotonic()

@@ -1,6 +1,6 @@
 """Jobs on disk: a folder each, JSON and npz, no pickle; what is written appears whole or not at all.
 
-`job.json` is the record, `input.npz` the pictures, `reports/` what is finished of them, `result.json` the end. The
+`job.json` is the record, `input.npz` the inputs, `reports/` what is finished of them, `result.json` the end. The
 process that runs a job holds a lock on its folder, which the operating system takes back when the process ends:
 whatever was running then is found and taken up by the next start. Processes of one host may share the folder.
 """
@@ -17,7 +17,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,9 @@ import orjson
 from equiserve.errors import NotFound, Overloaded, Unavailable
 
 log = logging.getLogger("equiserve.checks")
+
+#: A picture file, pixels, or named tensors.
+JobInput = bytes | np.ndarray | Mapping[str, np.ndarray]
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -43,12 +46,13 @@ class Job:
     Attributes:
         id: Its name; begins with what its owner's credential becomes under the store's secret.
         kind: What is run: `equivariance`.
-        request: The fields of a `CheckRequest` but the picture, and `labels` (one a picture, or None).
-        pictures: How many were submitted.
-        planned: Elements over all pictures.
+        request: The fields of a `CheckRequest` but the picture, or of a `TensorCheckRequest` but the inputs; and
+            `labels` (one a picture, or None).
+        pictures: How many inputs were submitted.
+        planned: Elements over all inputs.
         state: `queued`, `running`; then `done`, `failed` or `cancelled`.
         done: Elements that have an answer.
-        pictures_done: Pictures that have a report.
+        pictures_done: Inputs that have a report.
         created, started, ended: Unix time (s).
         error: Why it failed, as the body of an error.
     """
@@ -101,12 +105,11 @@ class JobStore:
             raise Unavailable("jobs cannot be kept here; the log says why", code="no_job_store") from None
         return hmac.new(secret, credential.encode(), hashlib.sha256).hexdigest()[:12]
 
-    def add(
-        self, owner: str, kind: str, request: dict[str, Any], pictures: Sequence[bytes | np.ndarray], planned: int
-    ) -> Job:
+    def add(self, owner: str, kind: str, request: dict[str, Any], inputs: Sequence[JobInput], planned: int) -> Job:
         """Write a new job; raises Overloaded (`too_many_jobs`, `job_store_full`)."""
         self.sweep()
-        size = sum(len(picture) if isinstance(picture, bytes) else picture.nbytes for picture in pictures)
+        arrays = {name: array for index, given in enumerate(inputs) for name, array in _arrays(index, given)}
+        size = sum(array.nbytes for array in arrays.values())
         held = list(self._ids())
         if len(held) >= self._max_jobs:
             raise Overloaded(
@@ -122,14 +125,9 @@ class JobStore:
                 code="job_store_full",
                 retry_after_s=60,
             )
-        job = Job(f"{owner}-{secrets.token_hex(8)}", kind, request, len(pictures), planned)
+        job = Job(f"{owner}-{secrets.token_hex(8)}", kind, request, len(inputs), planned)
         folder = self.folder / job.id
         folder.mkdir(mode=0o700)
-        # A file is a line of bytes, pixels are an array of two or three axes: the number of axes tells them apart.
-        arrays = {
-            f"{index:06}": np.frombuffer(picture, np.uint8) if isinstance(picture, bytes) else picture
-            for index, picture in enumerate(pictures)
-        }
         np.savez(folder / _INPUT, **arrays)  # type: ignore[arg-type]  # it takes the names for flags
         self.save(job)
         return job
@@ -157,10 +155,14 @@ class JobStore:
         """Write a job's record."""
         self._write(job, _RECORD, asdict(job))
 
-    def picture(self, job: Job, index: int) -> bytes | np.ndarray:
-        """Return one of a job's pictures: a file, or pixels."""
+    def given(self, job: Job, index: int) -> JobInput:
+        """Return one of a job's inputs."""
+        key = f"{index:06}"
         with np.load(self.folder / job.id / _INPUT, allow_pickle=False) as arrays:
-            array: np.ndarray = arrays[f"{index:06}"]
+            if key not in arrays:
+                names = [name for name in arrays.files if name.startswith(f"{key}.")]
+                return {name.removeprefix(f"{key}."): arrays[name] for name in names}
+            array: np.ndarray = arrays[key]
         return array.tobytes() if array.ndim == 1 else array
 
     def save_report(self, job: Job, index: int, content: dict[str, Any]) -> None:
@@ -248,6 +250,13 @@ class JobStore:
             finally:
                 fresh.unlink()
         return path.read_bytes()
+
+
+def _arrays(index: int, given: JobInput) -> list[tuple[str, np.ndarray]]:
+    """Return the arrays of an input as they are written: a file is a line of bytes, pixels have two or three axes."""
+    if isinstance(given, Mapping):
+        return [(f"{index:06}.{name}", array) for name, array in given.items()]
+    return [(f"{index:06}", np.frombuffer(given, np.uint8) if isinstance(given, bytes) else given)]
 
 
 def _replace(path: Path, content: bytes) -> None:

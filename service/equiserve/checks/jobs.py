@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from equiserve.checks.checker import Checker
+from equiserve.checks.checker import AnyCheckRequest, Checker
 from equiserve.checks.job_runner import JobRunner
-from equiserve.checks.job_store import Job, JobStore
-from equiserve.checks.request import CheckRequest
+from equiserve.checks.job_store import Job, JobInput, JobStore
+from equiserve.checks.named_tensors import TensorCheckRequest
 from equiserve.errors import InvalidRequest, TooLarge
 
 #: The only kind of job so far.
@@ -19,16 +20,16 @@ KIND = "equivariance"
 
 @dataclass(slots=True)
 class JobRequest:
-    """A check of one or several pictures.
+    """A check of one or several pictures, or of several inputs of any kind.
 
     Attributes:
-        check: What to check; its picture is the first one.
-        pictures: All pictures.
+        check: What to check; its picture is the first one, its named tensors are all of them, a row each.
+        pictures: All pictures; empty for named tensors.
         labels: The right class of each, by index or name, for reference `label`; None = `check.label` for all.
     """
 
-    check: CheckRequest
-    pictures: Sequence[bytes | np.ndarray]
+    check: AnyCheckRequest
+    pictures: Sequence[bytes | np.ndarray] = ()
     labels: Sequence[int | str] | None = None
 
 
@@ -68,35 +69,50 @@ class Jobs:
             InvalidRequest, TooLarge, NotFound, Unsupported: As a check; TooLarge `job_too_large` too.
             Overloaded: There are too many jobs, or too many bytes of them.
         """
-        if not request.pictures:
-            raise InvalidRequest("no picture came, expected at least one", code="no_picture", field="file")
-        if request.labels is not None and len(request.labels) != len(request.pictures):
-            raise InvalidRequest(
-                f"labels: got {len(request.labels)} for {len(request.pictures)} pictures, expected one each",
-                field="labels",
-            )
-        label = request.check.label if request.labels is None else request.labels[0]
-        first = replace(request.check, picture=request.pictures[0], label=label)
+        inputs, first, fields = await self._inputs(request)
         plan = await self._checker.estimate(first, max_orbit=self._max_elements)
         models = 1 if request.check.compare_with is None else 2
-        planned = plan["estimate"]["elements"] * len(request.pictures) * models
-        tried = planned + plan["estimate"]["searched"] * len(request.pictures)
+        planned = plan["estimate"]["elements"] * len(inputs) * models
+        tried = planned + plan["estimate"]["searched"] * len(inputs)
         if tried > self._max_elements:
             seconds = plan["estimate"]["seconds"]
-            cost = "" if seconds is None else f" (about {seconds * len(request.pictures):.3g} s of the model's time)"
+            cost = "" if seconds is None else f" (about {seconds * len(inputs):.3g} s of the model's time)"
             raise TooLarge(
-                f"the job has {tried} elements over {len(request.pictures)} pictures{cost}, at most "
-                f"{self._max_elements} are run in one job",
+                f"the job has {tried} elements over {len(inputs)} inputs{cost}, at most {self._max_elements} are run "
+                "in one job",
                 code="job_too_large",
                 field="elements",
             )
-        fields = {key: value for key, value in asdict(replace(request.check, picture=b"")).items() if key != "picture"}
         fields["labels"] = None if request.labels is None else list(request.labels)
         store = self._store
         owner = await self._compute.run(store.owner, credential)
-        job = await self._compute.run(store.add, owner, KIND, fields, request.pictures, planned)
+        job = await self._compute.run(store.add, owner, KIND, fields, inputs, planned)
         await self._runner.run(job)
         return job
+
+    async def _inputs(self, request: JobRequest) -> tuple[Sequence[JobInput], AnyCheckRequest, dict[str, Any]]:
+        """Return the inputs, the check of the first, and the fields that all checks share."""
+        inputs: Sequence[JobInput]
+        if isinstance(request.check, TensorCheckRequest):
+            inputs = await self._checker.rows_of(request.check)
+        else:
+            inputs = request.pictures
+        if not inputs:
+            raise InvalidRequest("no input came, expected at least one picture", code="no_picture", field="file")
+        if request.labels is not None and len(request.labels) != len(inputs):
+            raise InvalidRequest(
+                f"labels: got {len(request.labels)} for {len(inputs)} inputs, expected one each", field="labels"
+            )
+        if isinstance(request.check, TensorCheckRequest):
+            first: AnyCheckRequest = replace(request.check, inputs=inputs[0])  # type: ignore[arg-type]
+            fields = asdict(replace(request.check, inputs={}))
+            del fields["inputs"]
+        else:
+            label = request.check.label if request.labels is None else request.labels[0]
+            first = replace(request.check, picture=inputs[0], label=label)  # type: ignore[arg-type]
+            fields = asdict(replace(request.check, picture=b""))
+            del fields["picture"]
+        return inputs, first, fields
 
     async def get(self, credential: str, identifier: str) -> tuple[Job, bytes | None]:
         """Return a job and its result as JSON text, None where there is none yet; raises NotFound."""

@@ -60,14 +60,13 @@ class Measurement:
         changed: [n] bool, whether the element changed the picture at all; void where not answered.
         scores: [n, K]; void rows where not answered; None before the first answer.
         controls: What the control batches gave.
-        round_trip_elements: What moved the pictures of the round trip.
         searched: What a search tried; None where none began.
         ladder: The worst elements through other kernels; None where nothing depended on them.
         stopped: Why elements were left out; None where none was.
         forward_passes: Rows that the model computed for this check, padding and controls included.
         batches: Calls of the model.
         cached: Rows whose scores an earlier check of the same picture had left, controls included.
-        transform_s: Seconds of one thread spent on transforming pictures.
+        transform_s: CPU seconds spent on transforming pictures.
         wall_s: Seconds from the request to the last answer.
     """
 
@@ -76,7 +75,6 @@ class Measurement:
     changed: np.ndarray
     scores: np.ndarray | None = None
     controls: Controls = field(default_factory=Controls)
-    round_trip_elements: list[Element] = field(default_factory=list)
     searched: Searched | None = None
     ladder: Ladder | None = None
     stopped: Literal["deadline", "cancelled"] | None = None

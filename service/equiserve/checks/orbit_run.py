@@ -7,12 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from equiserve.checks.controls import control_layouts, round_trip_members, round_trips, unrelated_pictures
-from equiserve.checks.estimate import smallest_batch
+from equiserve.checks.controls import round_trip_members, round_trips, unrelated_pictures
+from equiserve.checks.estimate import layouts_of
 from equiserve.checks.measurement import Measurement
 from equiserve.checks.output_cache import OrbitOutputs, OutputCache
 from equiserve.checks.planner import CheckPlan
@@ -69,9 +68,12 @@ class OrbitRun:
         return found
 
     async def controls(self) -> None:
-        """Run the repeats and the unrelated pictures."""
-        layouts = control_layouts(self.measured.batch, smallest_batch(self._classifier.model))
-        kept = self._outputs and self._outputs.find_control("controls", str(layouts))
+        """Run the repeats, the unrelated pictures, and those that are moved and moved back."""
+        trips = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
+        self.measured.controls.trips = trips
+        layouts = layouts_of(self._classifier.model, self._orbit, self.measured.batch)
+        key = (str(layouts), tuple(trips))
+        kept = self._outputs and self._outputs.find_controls(key)
         if kept:
             for layout, scores in zip(layouts, kept, strict=True):
                 self.measured.controls.add(layout, scores)
@@ -86,7 +88,7 @@ class OrbitRun:
         # Outputs of a model that rolls dice are of no use to anybody later.
         self._repeatable = first.tobytes() == second.tobytes()
         if self._outputs and self._repeatable:
-            self._outputs.keep_control("controls", str(layouts), *answers)
+            self._outputs.keep_controls(key, *answers)
 
     async def next_batch(self) -> np.ndarray | None:
         """Run the next batch of elements; returns their indices [k], or None after the last."""
@@ -100,26 +102,11 @@ class OrbitRun:
         members, changed, answer = self._under_way[0]
         scores = await answer
         self._under_way.popleft()
-        self.measured.add(members, scores, changed)
+        elements = tuple(self._orbit.elements[index] for index in members)
+        self.measured.add(members, self._plan.pull_back(elements, scores), changed)
         if self._outputs and self._repeatable:
-            self._outputs.keep(tuple(self._orbit.elements[index] for index in members), scores, changed)
+            self._outputs.keep(elements, scores, changed)
         return members
-
-    async def round_trip(self) -> None:
-        """Move and move back, where elements are not exact."""
-        elements = [self._orbit.elements[index] for index in round_trip_members(self._orbit)]
-        if not elements:
-            return
-        kept = self._outputs and self._outputs.find_control("round_trip", tuple(elements))
-        if kept:
-            (scores,) = kept
-            self.measured.cached += len(scores)
-        else:
-            scores = await self.ask(partial(round_trips, self._orbit))
-            if self._outputs and self._repeatable:
-                self._outputs.keep_control("round_trip", tuple(elements), scores)
-        self.measured.round_trip_elements = elements
-        self.measured.controls.round_trip = scores
 
     async def ask(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
         """Return the scores [n, K] of n >= 1 other pictures, in batches like those of the orbit.
@@ -150,24 +137,26 @@ class OrbitRun:
         for start, stop in self._outputs.units(elements, batch):
             kept = self._outputs.find(elements[start:stop])
             if kept:
-                self.measured.add(np.arange(start, stop), *kept)
+                scores, changed = kept
+                self.measured.add(np.arange(start, stop), self._plan.pull_back(elements[start:stop], scores), changed)
         found = np.flatnonzero(self.measured.answered)
         self.measured.cached += len(found)
         return found
 
     def _control_rows(self) -> np.ndarray:
         unrelated = unrelated_pictures(self._orbit.picture, background_of(self._classifier.input))
-        return np.concatenate([self._identity, self._classifier.rows(unrelated)])
+        trips = self._timed_rows(lambda: round_trips(self._orbit))
+        return np.concatenate([self._identity, self._classifier.rows(unrelated), trips])
 
     def _timed_rows(self, pictures: Callable[[], np.ndarray]) -> np.ndarray:
-        began = time.perf_counter()
+        began = time.thread_time()
         rows = self._classifier.rows(pictures())
-        self.measured.transform_s += time.perf_counter() - began
+        self.measured.transform_s += time.thread_time() - began
         return rows
 
     def _prepare(self) -> bool:
         """Transform the next pictures and cut them into batches; returns whether there were any."""
-        began = time.perf_counter()
+        began = time.thread_time()
         chunk = next(self._blocks, None)
         if chunk is None:
             return False
@@ -177,7 +166,7 @@ class OrbitRun:
             part = slice(start, start + batch)
             members = self._missing[chunk.start + start : chunk.start + min(start + batch, len(rows))]
             self._waiting.append((members, rows[part], chunk.changed[part]))
-        self.measured.transform_s += time.perf_counter() - began
+        self.measured.transform_s += time.thread_time() - began
         return True
 
     # ---------------------------------------------------------------- through the engine

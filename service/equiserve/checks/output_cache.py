@@ -112,13 +112,13 @@ class OrbitOutputs:
             part = slice(start, start + size)
             self._cache.put((self._seed, elements[part]), scores[part], changed[part])
 
-    def find_control(self, name: str, of: Hashable) -> Entry | None:
-        """Return what `keep_control` kept under these names."""
-        return self._cache.get((self._seed, name, of))
+    def find_controls(self, of: Hashable) -> Entry | None:
+        """Return what `keep_controls` kept under this key."""
+        return self._cache.get((self._seed, "controls", of))
 
-    def keep_control(self, name: str, of: Hashable, *arrays: np.ndarray) -> None:
-        """Keep the scores of control pictures."""
-        self._cache.put((self._seed, name, of), *arrays)
+    def keep_controls(self, of: Hashable, *arrays: np.ndarray) -> None:
+        """Keep the scores of the batches of control pictures."""
+        self._cache.put((self._seed, "controls", of), *arrays)
 
 
 def _bytes(arrays: Entry) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
+
+import numpy as np
 
 from equiserve.artifact import Manifest, Symmetry
 from equiserve.checks.element_search import ElementSearch, element_search
@@ -13,7 +15,18 @@ from equiserve.checks.selection import Draw, Selection, select
 from equiserve.classifier import PictureClassifier
 from equiserve.errors import InvalidRequest
 from equiserve.pictures import background_of, read_pictures
-from equiserve.symmetry import METRICS, Group, Level, Orbit, PictureAction, declared_group, group_from_spec
+from equiserve.symmetry import (
+    METRICS,
+    Element,
+    Group,
+    Level,
+    Orbit,
+    PictureAction,
+    RelabelClasses,
+    declared_group,
+    declared_relabelling,
+    group_from_spec,
+)
 from equiserve.symmetry.gates import Gate, gates_from_json
 
 
@@ -30,6 +43,7 @@ class CheckPlan:
         draw: How the elements were drawn at random; None where they were not.
         search: What looks for worse elements after those of the orbit; None = nothing.
         gates: What the metrics must reach; none = the declared level decides.
+        relabelling: Elements that change what a class is, and how; None = none does.
     """
 
     orbit: Orbit
@@ -40,11 +54,28 @@ class CheckPlan:
     draw: Draw | None = None
     search: ElementSearch | None = None
     gates: tuple[Gate, ...] = ()
+    relabelling: RelabelClasses | None = None
+
+    @property
+    def group(self) -> Group[Any]:
+        """The group."""
+        return self.orbit.group
 
     @property
     def searched(self) -> int:
         """Most elements that a search tries beside those of the orbit."""
         return 0 if self.search is None else max(0, self.search.budget - len(self.orbit))
+
+    def pull_back(self, elements: Sequence[Element], scores: np.ndarray) -> np.ndarray:
+        """Return the scores [n, K] of n moved pictures in terms of the picture as it came: rho(g)^-1 f(g x)."""
+        if self.relabelling is None:
+            return scores
+        group = self.relabelling.group
+        moved = [
+            self.relabelling.move(group.canonical(group.inverse(g)), row)
+            for g, row in zip(elements, scores, strict=True)
+        ]
+        return np.stack(moved)
 
 
 def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixels: int, max_orbit: int) -> CheckPlan:
@@ -76,7 +107,13 @@ def plan_check(classifier: PictureClassifier, request: CheckRequest, *, max_pixe
         draw=selection.draw,
         search=search,
         gates=tuple(gates_from_json(request.gate)),
+        relabelling=_relabelling(classifier, group, height, width),
     )
+
+
+def _relabelling(classifier: PictureClassifier, group: Group[Any], height: int, width: int) -> RelabelClasses | None:
+    scores = classifier.model.runtime.outputs[classifier.output].name
+    return declared_relabelling(classifier.model.manifest, scores, group, height=height, width=width)
 
 
 def _resolve(manifest: Manifest, asked: object, height: int, width: int) -> tuple[Group[Any], Symmetry | None]:

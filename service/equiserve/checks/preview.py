@@ -16,8 +16,10 @@ from equiserve.errors import InvalidRequest
 
 #: Most pictures of one preview.
 MAX_PREVIEW = 64
-_GAP = 2
+_GAP = 8
 _PAPER = 255
+# Smaller pictures are shown larger, pixel by pixel: nobody can look at 28 of them.
+_LEAST_SIDE = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,15 @@ class OrbitPreview:
         }
 
     def to_png(self) -> bytes:
-        """Return a contact sheet, row by row in the order of the elements."""
-        count, channels, height, width = self.pictures.shape
-        columns = math.ceil(math.sqrt(count))
+        """Return a contact sheet, row by row in the order of the elements; each pixel of small pictures is a square."""
+        times = max(1, _LEAST_SIDE // max(self.pictures.shape[2:]))
+        pictures = self.pictures.repeat(times, axis=2).repeat(times, axis=3)
+        count, channels, height, width = pictures.shape
+        # Four in a row at least: wider than tall, as a page is.
+        columns = min(count, max(4, math.ceil(math.sqrt(count))))
         rows = math.ceil(count / columns)
         sheet = np.full((channels, rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP), _PAPER, np.uint8)
-        for place, picture in enumerate(self.pictures):
+        for place, picture in enumerate(pictures):
             top, left = place // columns * (height + _GAP), place % columns * (width + _GAP)
             sheet[:, top : top + height, left : left + width] = picture
         return _png(sheet)

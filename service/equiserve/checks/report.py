@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from equiserve.checks.plots import NeroPlot, draw
 from equiserve.checks.request import CheckRequest
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import ServedModel
-from equiserve.symmetry import CropShift, CyclicShift, Group, Level, Verdict
+from equiserve.symmetry import CropShift, CyclicShift, Group, Level, RelabelClasses, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def report_head(
         "declared": declared and declared.model_dump(mode="json", exclude_none=True),
         "coverage": coverage,
         "sampled": sampled,
+        "relabelled": [],
         "reference": None,
         "summary": None,
         "worst": None,
@@ -171,7 +173,20 @@ def _head(classifier: PictureClassifier, plan: CheckPlan, measured: Measurement,
             "dtype": classifier.input.datatype,
         },
     )
-    return head | {"resized_from": list(plan.resized_from) if plan.resized_from else None}
+    return head | {
+        "resized_from": list(plan.resized_from) if plan.resized_from else None,
+        "relabelled": relabelled_json(plan.relabelling, classifier.label),
+    }
+
+
+def relabelled_json(relabelling: RelabelClasses | None, name: Callable[[int], str]) -> list[dict[str, Any]]:
+    """Return which elements change what a class is, and how: answers are reported in terms of the input as it came."""
+    if relabelling is None:
+        return []
+    return [
+        {"element": element.to_json(), "classes": {name(old): name(new) for old, new in moves.items()}}
+        for element, moves in relabelling.labels.items()
+    ]
 
 
 def group_json(group: Group[Any]) -> dict[str, Any]:

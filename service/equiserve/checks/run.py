@@ -96,7 +96,6 @@ async def stream_check(
         while not cancelled():
             fresh = await finish_by(stop_at, run.next_batch())
             if fresh is None:
-                await finish_by(stop_at, run.round_trip())
                 break
             if measured.answered[0]:
                 yield Progress(classifier, plan, measured, fresh, int(measured.answered.sum()))

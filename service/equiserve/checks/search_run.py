@@ -47,7 +47,7 @@ class SearchRun:
             moved.append(orbit.action.orbit(orbit.picture, chosen))
             return moved[0]
 
-        scores = await self._run.ask(pictures)
+        scores = self._findings.plan.pull_back(chosen, await self._run.ask(pictures))
         shape = orbit.picture.shape[1:]
         exact = np.array([orbit.action.exact(element, shape) for element in chosen], np.bool_)
         self._searched.add(chosen, exact, (moved[0] != orbit.picture).any(axis=(1, 2, 3)), scores)

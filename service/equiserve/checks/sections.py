@@ -9,7 +9,7 @@ import numpy as np
 from equiserve.checks.controls import UNRELATED
 from equiserve.checks.findings import Findings
 from equiserve.checks.kernel_control import kernel_findings
-from equiserve.checks.spectrum import spectrum_of
+from equiserve.checks.spectrum import spectrum_json, spectrum_of
 from equiserve.symmetry import decisions_of, measure
 from equiserve.symmetry.consensus import error_split
 
@@ -59,13 +59,13 @@ def worst(findings: Findings) -> dict[str, Any] | None:
 def controls(findings: Findings) -> dict[str, Any]:
     """Return what the controls showed; see `controls`."""
     controls, changed = findings.measured.controls, findings.changed
-    repeats = controls.repeat_errors()
+    repeats, rows = findings.repeat_errors, [*controls.repeats, findings.scores[0]]
     report: dict[str, Any] = {
         "repeat": {
             "same_batch": float(repeats[0]) if repeats.size else None,
             "other_batches": float(repeats[1:].max()) if repeats.size > 1 else None,
-            "identical": all(row.tobytes() == controls.repeats[0].tobytes() for row in controls.repeats),
-            "repeats": len(controls.repeats),
+            "identical": all(row.tobytes() == rows[0].tobytes() for row in rows),
+            "repeats": len(rows),
         },
         "unrelated": {name: controls.unrelated_errors().get(name) for name in UNRELATED},
         "did_it_act": {"changed": int(changed.sum()), "of": len(changed) - 1},
@@ -77,7 +77,7 @@ def controls(findings: Findings) -> dict[str, Any]:
         decisions = np.argmax(scores, axis=1)
         errors = findings.errors_against_identity(controls.round_trip)
         report["round_trip"] = {
-            "elements": [element.to_json() for element in findings.measured.round_trip_elements],
+            "elements": [element.to_json() for element in controls.trips],
             "relative_error": float(errors.max()),
             "agrees": float(np.mean(decisions[1:] == decisions[0])),
         }
@@ -106,16 +106,7 @@ def _kernel_ladder(findings: Findings) -> dict[str, Any] | None:
 
 def spectrum(findings: Findings) -> dict[str, Any] | None:
     """Return which subgroup of C_n holds exactly; None where the elements are no whole C_n."""
-    found = spectrum_of(findings)
-    if found is None:
-        return None
-    tolerance = findings.thresholds.exact_error**2
-    return {
-        "statement": found.statement(tolerance),
-        "exact_subgroup": found.exact_subgroup(tolerance),
-        "elements": found.elements,
-        "shares": found.shares.tolist(),
-    }
+    return spectrum_json(spectrum_of(findings), findings.thresholds.exact_error**2)
 
 
 def search(findings: Findings) -> dict[str, Any] | None:

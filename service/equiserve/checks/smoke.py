@@ -1,6 +1,6 @@
 """Tries the symmetries that a model declares once it is measured: a few elements of noise, in the background.
 
-A declaration that does not hold is logged and counted, never a reason to refuse the model: noise is no picture that
+A declaration that does not hold is logged and counted, never a reason to refuse the model: noise is no input that
 anybody cares for, and an operator may know why.
 """
 
@@ -13,9 +13,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from equiserve.checks.checker import Checker
+from equiserve.artifact.datatypes import NUMPY_OF
+from equiserve.checks.checker import AnyCheckRequest, Checker
+from equiserve.checks.named_tensors import TensorCheckRequest
 from equiserve.checks.request import CheckRequest
-from equiserve.checks.run import run_check
 from equiserve.classifier import PictureClassifier
 from equiserve.engine import RequestContext, ServedModel
 from equiserve.errors import EquiServeError
@@ -24,6 +25,8 @@ log = logging.getLogger("equiserve.checks")
 
 _ELEMENTS = 5
 _OPEN_SIZE = 64
+# Kinds that mean nothing below zero.
+_POSITIVE = ("picture", "noise_level", "probabilities", "scalar")
 
 
 class SmokeChecks:
@@ -55,34 +58,30 @@ class SmokeChecks:
             task.cancel()
 
     async def _try_all(self, model: ServedModel) -> None:
+        given: np.ndarray | dict[str, np.ndarray]
         try:
-            picture = _noise(PictureClassifier.of(model))
+            given = _noise(PictureClassifier.of(model))
         except EquiServeError:
-            return  # no classifier of pictures: nothing here can try it
+            given = noise_inputs(model)
         for symmetry in model.manifest.symmetries:
             if symmetry.level == "none":
                 continue
             try:
-                await self._try(model, symmetry.group, picture)
+                await self._try(model, symmetry.group, given)
             except EquiServeError as error:
                 log.info(
                     "declared symmetry not tried",
                     extra={"model": model.name, "group": symmetry.group, "error": error.message},
                 )
 
-    async def _try(self, model: ServedModel, group: str, picture: np.ndarray) -> None:
-        checker = self._checker
-        request = CheckRequest(model.name, picture, model.version, group=group, elements=_ELEMENTS)
-        report = await run_check(
-            model,
-            request,
-            RequestContext(f"smoke-{model.name}-{model.version}-{group}"),
-            compute=checker.compute,
-            max_pixels=checker.max_pixels,
-            max_orbit=checker.max_orbit,
-        )
-        content = report.to_json()
-        checker.statistics.record(content, "smoke")
+    async def _try(self, model: ServedModel, group: str, given: np.ndarray | dict[str, np.ndarray]) -> None:
+        request: AnyCheckRequest
+        if isinstance(given, dict):
+            request = TensorCheckRequest(model.name, given, model.version, group=group, elements=_ELEMENTS)
+        else:
+            request = CheckRequest(model.name, given, model.version, group=group, elements=_ELEMENTS)
+        context = RequestContext(f"smoke-{model.name}-{model.version}-{group}")
+        content = await self._checker.check_model(model, request, context, "smoke")
         level, verdict = content["level"], content["verdict"]
         self._found.setdefault(model, {})[group] = {
             "level": level,
@@ -108,3 +107,22 @@ def _noise(classifier: PictureClassifier) -> np.ndarray:
     channels, height, width = classifier.input.shape[1:]
     shape = (3 if channels == -1 else channels, *(_OPEN_SIZE if size == -1 else size for size in (height, width)))
     return np.random.Generator(np.random.Philox(1)).integers(0, 256, shape, np.uint8)
+
+
+def noise_inputs(model: ServedModel) -> dict[str, np.ndarray]:
+    """Return one row of random inputs of the kinds that a manifest declares; open axes are 64 long."""
+    rng = np.random.Generator(np.random.Philox(1))
+    inputs = {}
+    for tensor in model.manifest.inputs:
+        shape = tuple(_OPEN_SIZE if size == -1 else size for size in tensor.shape)
+        shape = (1, *shape[1:]) if model.batched else shape
+        dtype = np.dtype(NUMPY_OF[tensor.datatype])
+        if tensor.value_range is not None or tensor.kind in _POSITIVE or dtype.kind != "f":
+            end = 255.0 if tensor.kind == "picture" and dtype.kind != "f" else 1.0
+            # Class 0 often means none.
+            low, high = tensor.value_range or (float(tensor.kind == "label"), end)
+            values = rng.uniform(low, high, shape)
+        else:
+            values = rng.normal(size=shape)
+        inputs[tensor.name] = (np.rint(values) if dtype.kind in "uib" else values).astype(dtype)
+    return inputs

@@ -5,10 +5,20 @@ from equiserve.client.client import Client
 from equiserve.client.events import CheckEvent
 from equiserve.client.options import CheckOptions, GenerateOptions
 from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, Generated, JobStatus, ModelState, Prediction
+from equiserve.client.results import (
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    JobStatus,
+    ModelState,
+    Prediction,
+    Regression,
+)
 
 __all__ = [
     "AsyncClient",
+    "CandidatesResult",
     "CheckEvent",
     "CheckOptions",
     "CheckResult",
@@ -20,4 +30,5 @@ __all__ = [
     "ModelState",
     "Picture",
     "Prediction",
+    "Regression",
 ]

@@ -19,8 +19,8 @@ from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import AsyncJobs
 from equiserve.client.options import CheckOptions, GenerateOptions
-from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, Generated, ModelState
+from equiserve.client.pictures import Checked, Picture
+from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -144,10 +144,71 @@ class AsyncClient:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return await self._send(calls.cancel_generation(request_id))
 
+    async def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked; see `Client.check_generator`."""
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return await self._send(exchange, timeout_s)
+
+    async def regress(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Regression:
+        """Return a regressor's outputs with their units; see `Client.regress`."""
+        options = {"runtime": runtime, "priority": priority}
+        exchange = await asyncio.to_thread(calls.regress, model, version, inputs, truth, options)
+        return await self._send(exchange, timeout_s)
+
+    async def draw_motion(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        row: int = 0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return the drawing of a motion as an SVG document; see `Client.draw_motion`."""
+        exchange = await asyncio.to_thread(calls.draw_motion, model, version, inputs, truth, {"row": row})
+        return await self._send(exchange, timeout_s)
+
+    async def check_candidates(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        groups: Sequence[str] | None = None,
+        elements: int | None = None,
+        *,
+        seed: int | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CandidatesResult:
+        """Measure every declared symmetry; see `Client.check_candidates`."""
+        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
+        exchange = await asyncio.to_thread(calls.check_candidates, model, version, inputs, options)
+        return await self._send(exchange, timeout_s)
+
     async def check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -155,14 +216,14 @@ class AsyncClient:
         timeout_s: float | None = None,
         **options: Unpack[CheckOptions],
     ) -> CheckResult:
-        """Check how a model's answer moves with a picture over a group; see `Client.check`."""
-        exchange = await asyncio.to_thread(calls.check, model, version, picture, calls.asked(group, elements, options))
+        """Check how a model's answer moves with its input over a group; see `Client.check`."""
+        exchange = await asyncio.to_thread(calls.check, model, version, given, calls.asked(group, elements, options))
         return await self._send(exchange, timeout_s)
 
     async def check_stream(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -172,7 +233,7 @@ class AsyncClient:
     ) -> AsyncGenerator[CheckEvent, None]:
         """Run a check and yield its events as they come; see `Client.check_stream`."""
         exchange = await asyncio.to_thread(
-            calls.check_stream, model, version, picture, calls.asked(group, elements, options)
+            calls.check_stream, model, version, given, calls.asked(group, elements, options)
         )
         async with aclosing(self._stream(exchange, timeout_s)) as events:
             async for event in events:
@@ -181,7 +242,7 @@ class AsyncClient:
     async def estimate_check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -191,14 +252,14 @@ class AsyncClient:
     ) -> dict[str, Any]:
         """Return what a check would cost, without running it; see `Client.estimate_check`."""
         exchange = await asyncio.to_thread(
-            calls.estimate_check, model, version, picture, calls.asked(group, elements, options)
+            calls.estimate_check, model, version, given, calls.asked(group, elements, options)
         )
         return await self._send(exchange, timeout_s)
 
     async def check_plot(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -208,7 +269,7 @@ class AsyncClient:
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
         exchange = await asyncio.to_thread(
-            calls.check_plot, model, version, picture, calls.asked(group, elements, options)
+            calls.check_plot, model, version, given, calls.asked(group, elements, options)
         )
         return await self._send(exchange, timeout_s)
 

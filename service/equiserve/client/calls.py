@@ -12,9 +12,17 @@ import orjson
 
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
-from equiserve.client.pictures import Picture, as_list, to_base64
-from equiserve.client.results import CheckResult, Classification, Generated, JobStatus, ModelState
-from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs
+from equiserve.client.pictures import Checked, Picture, as_list, to_base64
+from equiserve.client.results import (
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    JobStatus,
+    ModelState,
+    Regression,
+)
+from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs, encode_named, encode_tensors
 from equiserve.errors import InternalError
 
 T = TypeVar("T")
@@ -117,6 +125,14 @@ def cancel_generation(request_id: str) -> Exchange[int]:
     return Exchange("DELETE", path, lambda answer: _json(answer)["cancelled"])
 
 
+def check_generator(
+    model: str, version: str, generate: Mapping[str, Any], options: Mapping[str, Any]
+) -> Exchange[dict[str, Any]]:
+    """Ask for the report of a generator's equivariance check."""
+    body = orjson.dumps({"generate": _given(generate), **_given(options)})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+
+
 def _generation(
     model: str, version: str, options: Mapping[str, Any], media_type: str, read: Callable[[Answer], T]
 ) -> Exchange[T]:
@@ -124,26 +140,78 @@ def _generation(
     return Exchange("POST", f"{_model_path(model, version)}/generate", read, orjson.dumps(_given(options)), headers)
 
 
-def check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[CheckResult]:
+def regress(
+    model: str,
+    version: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+) -> Exchange[Regression]:
+    """Ask a regressor for its outputs, inputs raw, outputs as JSON."""
+    return _tensor_exchange(f"{_model_path(model, version)}/regress", inputs, truth, options, _json, "application/json")
+
+
+def draw_motion(
+    model: str,
+    version: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+) -> Exchange[str]:
+    """Ask for the drawing of a motion, as an SVG document."""
+
+    def read(answer: Answer) -> str:
+        return _successful(answer).body.decode()
+
+    return _tensor_exchange(f"{_model_path(model, version)}/regress", inputs, truth, options, read, "image/svg+xml")
+
+
+def check_candidates(
+    model: str, version: str, inputs: Mapping[str, np.ndarray], options: Mapping[str, Any]
+) -> Exchange[CandidatesResult]:
+    """Ask for the check of all declared symmetries."""
+    path = f"{_model_path(model, version)}/equivariance/candidates"
+    return _tensor_exchange(path, inputs, None, options, _json, "application/json")
+
+
+def _tensor_exchange(
+    path: str,
+    inputs: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray] | None,
+    options: Mapping[str, Any],
+    read: Callable[[Answer], T],
+    accept: str,
+) -> Exchange[T]:
+    body, header_length = encode_named(inputs, truth, _given(options))
+    headers = {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length), "accept": accept}
+    return Exchange("POST", path, read, body, headers)
+
+
+def check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[CheckResult]:
     """Ask for the report of an equivariance check."""
-    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, _check_body(picture, options), _JSON)
+    body, headers = _check_body(given, options)
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, headers)
 
 
-def check_stream(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[None]:
+def check_stream(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[None]:
     """Ask for the events of an equivariance check; `read` is for answers that are no stream."""
-    headers = {**_JSON, "accept": "text/event-stream"}
+    body, headers = _check_body(given, options)
     path = f"{_model_path(model, version)}/equivariance_stream"
-    return Exchange("POST", path, _nothing, _check_body(picture, options), headers)
+    return Exchange("POST", path, _nothing, body, {**headers, "accept": "text/event-stream"})
 
 
-def estimate_check(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
+def estimate_check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[dict[str, Any]]:
     """Ask what an equivariance check would cost."""
-    body = _check_body(picture, {**options, "estimate": True})
-    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+    body, headers = _check_body(given, {**options, "estimate": True})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, headers)
 
 
-def submit_check(model: str, pictures: Picture | Sequence[Picture], options: Mapping[str, Any]) -> Exchange[JobStatus]:
+def submit_check(model: str, given: Checked | Sequence[Picture], options: Mapping[str, Any]) -> Exchange[JobStatus]:
     """Submit a job."""
+    if isinstance(given, Mapping):
+        raw, headers = _check_body(given, {"model": model, **options})
+        return Exchange("POST", "/v2/jobs", _accepted, raw, headers)
+    pictures = list(given) if isinstance(given, np.ndarray) and given.ndim == 4 else given
     body = {"model": model, "images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", "/v2/jobs", _accepted, orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON)
 
@@ -163,14 +231,15 @@ def delete_job(job_id: str) -> Exchange[JobStatus]:
     return Exchange("DELETE", f"/v2/jobs/{quote(job_id, safe='')}", _json)
 
 
-def check_plot(model: str, version: str, picture: Picture, options: Mapping[str, Any]) -> Exchange[str]:
+def check_plot(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[str]:
     """Ask for the plot of an equivariance check, as an SVG document."""
+    body, headers = _check_body(given, options)
     return Exchange(
         "POST",
         f"{_model_path(model, version)}/equivariance",
         lambda answer: _successful(answer).body.decode(),
-        _check_body(picture, options),
-        {**_JSON, "accept": "image/svg+xml"},
+        body,
+        {**headers, "accept": "image/svg+xml"},
     )
 
 
@@ -181,9 +250,13 @@ def asked(
     return {"group": group, "elements": elements, **options}
 
 
-def _check_body(picture: Picture, options: Mapping[str, Any]) -> bytes:
-    body = {"image": to_base64(picture), **_given(options)}
-    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+def _check_body(given: Checked, options: Mapping[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a check, and the headers that say how it is to be read."""
+    if isinstance(given, Mapping):
+        raw, header_length = encode_tensors(given, _given(options))
+        return raw, {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length)}
+    body = {"image": to_base64(given), **_given(options)}
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

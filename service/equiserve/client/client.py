@@ -18,8 +18,8 @@ from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
 from equiserve.client.options import CheckOptions, GenerateOptions
-from equiserve.client.pictures import Picture
-from equiserve.client.results import CheckResult, Classification, Generated, ModelState
+from equiserve.client.pictures import Checked, Picture
+from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -185,10 +185,101 @@ class Client:
         """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
         return self._send(calls.cancel_generation(request_id))
 
+    def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked: the same seeds at every angle of an orbit.
+
+        Args:
+            model: Its name.
+            generate: What to draw: `label`, `angle` and `GenerateOptions`.
+            group: Rotations of the picture plane.
+            elements: How many, spread over the group, or which; all of a finite group, 72 of a continuous one.
+            version: The newest by default.
+            timeout_s: Deadline of this call; what was drawn until then is reported.
+
+        Returns:
+            The report: `statement`, `verdict`, `summary`, and for each element angle error and EQ-R.
+        """
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return self._send(exchange, timeout_s)
+
+    def regress(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        *,
+        version: str = "",
+        runtime: str | None = None,
+        priority: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Regression:
+        """Return a regressor's outputs with their units.
+
+        Args:
+            model: Its name.
+            inputs: Arrays by name, batch first, in the model's dtypes.
+            truth: What came true, by the names of outputs; the errors are then told.
+            version: The newest by default.
+            runtime: The model's first by default.
+            priority: 1 is the most urgent.
+            timeout_s: Deadline of this call; None = the client's.
+        """
+        options = {"runtime": runtime, "priority": priority}
+        return self._send(calls.regress(model, version, inputs, truth, options), timeout_s)
+
+    def draw_motion(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        truth: Mapping[str, np.ndarray] | None = None,
+        row: int = 0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> str:
+        """Return past, prediction and truth of one row as an SVG document; arguments as in `regress`."""
+        return self._send(calls.draw_motion(model, version, inputs, truth, {"row": row}), timeout_s)
+
+    def check_candidates(
+        self,
+        model: str,
+        inputs: Mapping[str, np.ndarray],
+        groups: Sequence[str] | None = None,
+        elements: int | None = None,
+        *,
+        seed: int | None = None,
+        version: str = "",
+        runtime: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CandidatesResult:
+        """Measure every symmetry that a model's manifest declares against what it declares of each.
+
+        Args:
+            model: Its name.
+            inputs: Arrays by name, an input a row.
+            groups: Keys of the manifest's groups; all of them by default.
+            elements: Independent elements of each group; 512 by default, at least as many as rows.
+            seed: Of the elements.
+            version: The newest by default.
+            runtime: The model's first by default.
+            timeout_s: Deadline of this call; None = the client's.
+        """
+        options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
+        return self._send(calls.check_candidates(model, version, inputs, options), timeout_s)
+
     def check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -196,11 +287,12 @@ class Client:
         timeout_s: float | None = None,
         **options: Unpack[CheckOptions],
     ) -> CheckResult:
-        """Check how a model's answer moves with a picture over a group.
+        """Check how a model's answer moves with its input over a group.
 
         Args:
             model: Its name.
-            picture: As in `classify`.
+            given: A picture, as in `classify`; or the inputs of any model that says how its tensors move, arrays by
+                name with one row each.
             group: A group of the model's manifest or of `groups()`, with its parameters; the first symmetry that the
                 model declares by default.
             elements: How many elements, spread over the group, or which; all of a finite group by default.
@@ -208,12 +300,12 @@ class Client:
             timeout_s: Deadline of this call; what was checked until then is reported.
             options: See `CheckOptions`.
         """
-        return self._send(calls.check(model, version, picture, calls.asked(group, elements, options)), timeout_s)
+        return self._send(calls.check(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def check_stream(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -227,13 +319,13 @@ class Client:
             `started` (the plan and its cost), `progress` (the elements that were answered since the last one),
             `verdict`, and last `completed`, whose data is the report. To close the generator stops the check.
         """
-        exchange = calls.check_stream(model, version, picture, calls.asked(group, elements, options))
+        exchange = calls.check_stream(model, version, given, calls.asked(group, elements, options))
         yield from self._stream(exchange, timeout_s)
 
     def estimate_check(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -242,14 +334,12 @@ class Client:
         **options: Unpack[CheckOptions],
     ) -> dict[str, Any]:
         """Return what a check would cost, without running it: `estimate` has elements, forward passes, seconds."""
-        return self._send(
-            calls.estimate_check(model, version, picture, calls.asked(group, elements, options)), timeout_s
-        )
+        return self._send(calls.estimate_check(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def check_plot(
         self,
         model: str,
-        picture: Picture,
+        given: Checked,
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -258,7 +348,7 @@ class Client:
         **options: Unpack[CheckOptions],
     ) -> str:
         """Return the NERO plot of a check as a self-contained SVG document; arguments as in `check`."""
-        return self._send(calls.check_plot(model, version, picture, calls.asked(group, elements, options)), timeout_s)
+        return self._send(calls.check_plot(model, version, given, calls.asked(group, elements, options)), timeout_s)
 
     def groups(self) -> list[dict[str, Any]]:
         """Return every group that a check can run over."""

@@ -7,12 +7,10 @@ import time
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, Unpack
 
-import numpy as np
-
 from equiserve.client import calls
 from equiserve.client.exchange import Exchange
 from equiserve.client.options import CheckOptions
-from equiserve.client.pictures import Picture
+from equiserve.client.pictures import Checked, Picture
 from equiserve.client.results import JobStatus
 from equiserve.errors import DeadlineExceeded
 
@@ -38,7 +36,7 @@ class Jobs:
     def submit_check(
         self,
         model: str,
-        pictures: Picture | Sequence[Picture],
+        given: Checked | Sequence[Picture],
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -51,7 +49,8 @@ class Jobs:
 
         Args:
             model: Its name.
-            pictures: One picture or several, as in `Client.classify`, or uint8 pixels [N, C, H, W].
+            given: One picture or several, as in `Client.classify`, or uint8 pixels [N, C, H, W]; or the inputs of any
+                model that says how its tensors move, arrays by name, a row an input.
             group, elements: As in `Client.check`.
             labels: The right class of each picture, for reference `label`.
             version: The newest by default.
@@ -59,7 +58,7 @@ class Jobs:
             options: See `CheckOptions`.
         """
         asked = {"labels": labels, "version": version, **calls.asked(group, elements, options)}
-        return self._send(calls.submit_check(model, as_pictures(pictures), asked), timeout_s)
+        return self._send(calls.submit_check(model, given, asked), timeout_s)
 
     def get(self, job_id: str) -> JobStatus:
         """Return a job's state and progress, and its result once it has ended."""
@@ -91,7 +90,7 @@ class AsyncJobs:
     async def submit_check(
         self,
         model: str,
-        pictures: Picture | Sequence[Picture],
+        given: Checked | Sequence[Picture],
         group: str | Mapping[str, Any] | None = None,
         elements: int | Sequence[Any] | None = None,
         *,
@@ -102,7 +101,7 @@ class AsyncJobs:
     ) -> JobStatus:
         """Submit a check of a long orbit, or of a data set; see `Jobs.submit_check`."""
         asked = {"labels": labels, "version": version, **calls.asked(group, elements, options)}
-        exchange = await asyncio.to_thread(calls.submit_check, model, as_pictures(pictures), asked)
+        exchange = await asyncio.to_thread(calls.submit_check, model, given, asked)
         return await self._send(exchange, timeout_s)
 
     async def get(self, job_id: str) -> JobStatus:
@@ -124,11 +123,6 @@ class AsyncJobs:
             _require_time(job, until, poll_s)
             await asyncio.sleep(poll_s)
         return job
-
-
-def as_pictures(pictures: Picture | Sequence[Picture]) -> Picture | Sequence[Picture]:
-    """Return pixels [N, C, H, W] as a list of N pictures; anything else as it is."""
-    return list(pictures) if isinstance(pictures, np.ndarray) and pictures.ndim == 4 else pictures
 
 
 def _require_time(job: JobStatus, until: float | None, poll_s: float) -> None:

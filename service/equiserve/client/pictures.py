@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from equiserve.errors import InvalidRequest
 
 #: A PNG, JPEG or WebP file as bytes or by its path, or uint8 pixels [H, W] or [C, H, W] with C = 1, 3 or 4 (RGBA).
 Picture = bytes | Path | np.ndarray
+#: What a check takes: a picture, or the inputs of any model, arrays by name.
+Checked = Picture | Mapping[str, np.ndarray]
 
 _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}
 _FASTEST = 1

@@ -65,6 +65,60 @@ class Generated:
     etag: str
 
 
+class RegressedTensor(TypedDict):
+    """One output of a regressor: numbers nested as the shape says, their unit, and the error where a truth was sent."""
+
+    datatype: str
+    shape: list[int]
+    data: list[Any]
+    units: str | None
+    kind: str
+    frame: str | None
+    relative_to: str | None
+    error: float | None
+
+
+class Regression(TypedDict):
+    """Outputs by name, and which symmetries hold of them."""
+
+    model: str
+    version: str
+    runtime: str
+    outputs: dict[str, RegressedTensor]
+    guarantee: str | None
+
+
+class CandidateResult(TypedDict):
+    """One declared symmetry: what is declared, what was measured, and whether the one fits the other."""
+
+    group: str
+    name: str
+    declared: dict[str, Any] | None
+    status: Literal["holds", "violated", "more_symmetric", "inconclusive", "not_claimed", "refused"]
+    reason: str
+    measured: dict[str, Any] | None
+    outputs: dict[str, dict[str, Any]]
+    warnings: list[str]
+
+
+class CandidatesResult(TypedDict):
+    """The check of all declared symmetries; `agrees` where nothing is violated and nothing refused."""
+
+    id: str
+    model: str
+    version: str
+    runtime: str
+    file_digest: str
+    statement: str
+    agrees: bool
+    inputs: int
+    elements: int
+    seed: int
+    candidates: list[CandidateResult]
+    noise_floor: dict[str, float]
+    cost: dict[str, float]
+
+
 class Verdict(TypedDict):
     """What to conclude from a check, why, and what to do next."""
 

@@ -34,9 +34,45 @@ def encode_inputs(
     """Return the body of an inference request, and the length of its JSON header in bytes.
 
     Args:
-        inputs: Arrays by name: bool, integers, float16 to float64; `S`, `U` or object arrays of bytes or str as BYTES.
+        inputs: As `encode_tensors`.
         outputs: Names of the outputs wanted; None = all.
         parameters: The request's parameters.
+
+    Raises:
+        InvalidRequest: An array of a dtype that the protocol lacks.
+    """
+    message: dict[str, Any] = {"parameters": {"binary_data_output": True, **parameters}}
+    if outputs is not None:
+        message["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
+    return encode_tensors(inputs, message)
+
+
+def encode_named(
+    inputs: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray] | None, options: Mapping[str, Any]
+) -> tuple[bytes, int]:
+    """Return the body of a task request over arrays, and the length of its JSON header; raises as `encode_inputs`.
+
+    Args:
+        inputs: Arrays by name, which travel raw.
+        truth: Arrays by the names of outputs, which travel as JSON; None for none.
+        options: Further keys of the header.
+    """
+    message = dict(options)
+    if truth:
+        arrays = {name: np.ascontiguousarray(given) for name, given in truth.items()}
+        message["truth"] = [
+            {"name": name, "datatype": _datatype(array, name), "shape": array.shape, "data": array.ravel()}
+            for name, array in arrays.items()
+        ]
+    return encode_tensors(inputs, message)
+
+
+def encode_tensors(inputs: Mapping[str, np.ndarray], message: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Return the body of a request that sends tensors, and the length of its JSON header in bytes.
+
+    Args:
+        inputs: Arrays by name: bool, integers, float16 to float64; `S`, `U` or object arrays of bytes or str as BYTES.
+        message: The rest of the JSON header.
 
     Raises:
         InvalidRequest: An array of a dtype that the protocol lacks.
@@ -49,10 +85,7 @@ def encode_inputs(
         entry = {"name": name, "datatype": datatype, "shape": array.shape, "parameters": {"binary_data_size": len(raw)}}
         entries.append(entry)
         parts.append(raw)
-    message: dict[str, Any] = {"inputs": entries, "parameters": {"binary_data_output": True, **parameters}}
-    if outputs is not None:
-        message["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in outputs]
-    head = orjson.dumps(message, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = orjson.dumps({"inputs": entries, **message}, option=orjson.OPT_SERIALIZE_NUMPY)
     # The server takes an array that lies aligned in the body as it is, and copies any other.
     head += b" " * (-len(head) % 8)
     return b"".join((head, *parts)), len(head)

@@ -8,6 +8,7 @@ the metadata and in every check report.
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from equiserve.runtimes import Runtime
 
 #: Server time that a batch costs beside the model: queue, two thread hand-overs, scattering (`make bench` shows it).
 _HANDOVER_S = 100e-6
+#: The same for a batch of a check, which goes through more hands (`make bench-checks`), and its longest batch.
+_CHECK_HANDOVER_S, _LONGEST_CHECK_BATCH_S = 500e-6, 30e-3
 #: A call shorter than this runs on one thread.
 _WORTH_WAKING_S = 5e-3
 #: Share of the ideal speed-up that several threads must reach.
@@ -66,6 +69,7 @@ class Calibration:
         threads: Threads a call that pay.
         cpu: The CPU's name.
         runtime: Runtime and version.
+        check_batch: Largest batch of a check: one up to which bits were compared, too; 0 = `max_batch`.
     """
 
     measured: bool
@@ -78,6 +82,7 @@ class Calibration:
     threads: int
     cpu: str
     runtime: str
+    check_batch: int = 0
 
     @property
     def batch_invariance(self) -> str:
@@ -190,9 +195,22 @@ def measure(
         seconds = timed(runtime, golden_inputs(specs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
     largest, per_row, fixed = _cost(runtime, specs, max_batch, size, useful, timed)
-    # No batch is ever larger than the useful one, so larger ones need not be compared.
+    # No batch of requests is ever larger than the useful one: what is published holds up to it.
     stable, floor, exact = _company(runtime, golden_inputs(specs, largest, size), largest, wait_for_idleness)
-    return Calibration(True, stable, floor, exact, largest, per_row, fixed, chosen, cpu_name(), runtime.version)
+    check = min(max(largest, _check_batch(per_row, fixed, max_batch)), max_batch)
+    if check > largest:
+        found = _company(runtime, golden_inputs(specs, check, size), check, wait_for_idleness)
+        if (found[0], found[2]) != (stable, exact):
+            check = largest
+    return Calibration(True, stable, floor, exact, largest, per_row, fixed, chosen, cpu_name(), runtime.version, check)
+
+
+def _check_batch(per_row: float, fixed: float, most: int) -> int:
+    """Return the rows from which on the hand-over adds less than 3 % to a check, if they are not too long a batch."""
+    if not per_row:
+        return most
+    enough = math.ceil(_CHECK_HANDOVER_S / (0.03 * per_row))
+    return max(1, min(enough, int((_LONGEST_CHECK_BATCH_S - fixed) / per_row), most))
 
 
 def _company(

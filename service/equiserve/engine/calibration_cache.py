@@ -11,7 +11,7 @@ from pathlib import Path
 
 from equiserve.engine.calibration import Calibration, cpu_name
 
-_FORMAT = 5
+_FORMAT = 6
 
 
 def _cache_home() -> Path:

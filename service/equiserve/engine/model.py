@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from math import inf
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from equiserve.artifact import Manifest
 from equiserve.engine.batcher import Batcher, split_rows
+from equiserve.engine.brevity import Brevity
 from equiserve.engine.calibration import Calibration
 from equiserve.engine.core import DEFAULT_PRIORITY, Batch, Call, CancelToken
 from equiserve.engine.cost import BatchCost
@@ -18,6 +18,9 @@ from equiserve.engine.scheduler import Lane, Scheduler
 from equiserve.engine.statistics import ModelStatistics
 from equiserve.errors import DeadlineExceeded, EquiServeError, InternalError, Overloaded, Unavailable
 from equiserve.runtimes import Runtime
+
+# However idle the server is when a check begins, a request that comes later waits no longer than this for its batch.
+_LONGEST_BACKGROUND_S = 0.03
 
 
 class ServedModel:
@@ -75,6 +78,7 @@ class ServedModel:
     def replace_runtime(self, runtime: Runtime) -> None:
         """Run what starts from now on with another session of the same file (another thread count)."""
         self._lane.runtime = runtime
+        self._lane.brevity = Brevity()  # what the other session did proves nothing of this one
 
     @property
     def runtime(self) -> Runtime:
@@ -220,16 +224,18 @@ class ServedModel:
     def background_rows(self) -> int:
         """Return how many rows a background batch may have now.
 
-        With foreground traffic about (a request in the last second), no more than lasts as long as a typical
-        foreground batch; else the largest useful batch.
+        No more than last as long as a typical foreground batch of whichever model, where any ran in the last second;
+        never more than last `_LONGEST_BACKGROUND_S` (a request may come in the middle), nor more than the largest batch
+        whose bits were compared; at least the smallest one.
         """
-        statistics = self.statistics
-        recent = time.time_ns() // 1_000_000 - statistics.last_inference_ms < 1000
-        batches = statistics.executions - statistics.background_executions
-        if not recent or not batches:
-            return self.max_batch
-        typical = (statistics.rows - statistics.background_rows) / batches
-        return max(self.min_batch, min(self.max_batch, round(typical)))
+        typical = self._scheduler.foreground.typical_s()
+        most = max(self.max_batch, self.calibration.check_batch) if self.batched else 1
+        if not self.cost.per_row_s:
+            return most if typical is None else self.min_batch
+        longest = _LONGEST_BACKGROUND_S if typical is None else min(typical, _LONGEST_BACKGROUND_S)
+        # A tenth more: what is learned of both wavers.
+        rows = int((1.1 * longest - self.cost.fixed_s) / self.cost.per_row_s)
+        return max(self.min_batch, min(most, rows))
 
     def retire(self) -> None:
         """Refuse new calls and fail those that wait; running batches end."""

@@ -2,17 +2,21 @@
 
 CPU threads are tokens. A batch of a model that computes with t threads takes t of them; the best head among all
 models' queues goes next. A freed worker takes what waits at once; nothing waits for a timer unless a manifest says so.
+A lone call of a model that is known to be brief runs at once on the event loop, where nothing else runs or waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
+from math import inf
 
 from equiserve.engine.batcher import Batcher
+from equiserve.engine.brevity import Brevity, Shapes
 from equiserve.engine.core import Batch, Call, CallObserver
-from equiserve.engine.workers import WorkerPool
+from equiserve.engine.workers import WorkerPool, run_batch
 from equiserve.runtimes import Runtime
 
 
@@ -48,6 +52,51 @@ class Lane:
         self.running = 0
         self.returning = 0
         self.linger: asyncio.TimerHandle | None = None
+        self.brevity = Brevity()
+
+    def runs_here(self, batch: Batch) -> bool:
+        """Return whether a batch that has the device to itself is over before a worker would have begun it."""
+        runtime = self.runtime
+        shapes = self._lone_shapes(batch)
+        return shapes is not None and self.brevity.proven(shapes) and runtime.threads == 1 and runtime.device == "cpu"
+
+    def observe(self, batch: Batch) -> None:
+        """Take in a batch that ran."""
+        shapes = self._lone_shapes(batch)
+        if shapes is not None:
+            self.brevity.observe(shapes, (batch.computed_ns - batch.started_ns) * 1e-9)
+
+    def _lone_shapes(self, batch: Batch) -> Shapes | None:
+        """Return the shapes of a foreground call that is no larger than the smallest batch; None for other batches."""
+        call = batch.calls[0]
+        if len(batch.calls) > 1 or batch.padded_to > self.batcher.min_batch or call.background:
+            return None
+        return tuple([array.shape for array in call.inputs])
+
+
+class RecentBatches:
+    """The typical duration of a stream of batches, as long as it lasts; to be read from any thread.
+
+    Args:
+        memory: Weight that older batches keep at each new one; 0.9 remembers about ten.
+        expires_s: Seconds after the last batch for which the stream still counts as one.
+    """
+
+    def __init__(self, memory: float = 0.9, expires_s: float = 1.0) -> None:
+        self._memory = memory
+        self._expires_s = expires_s
+        self._seconds = 0.0
+        self._at = -inf
+
+    def observe(self, seconds: float) -> None:
+        """Take in one batch that has just ended."""
+        stale = self.typical_s() is None
+        self._seconds = seconds if stale else self._memory * self._seconds + (1 - self._memory) * seconds
+        self._at = time.monotonic()
+
+    def typical_s(self) -> float | None:
+        """Return the mean duration of the last batches; None where there was none for a while."""
+        return self._seconds if time.monotonic() - self._at < self._expires_s else None
 
 
 class Scheduler:
@@ -58,11 +107,13 @@ class Scheduler:
 
     Attributes:
         observer: Sees the calls and batches of all models; None = nobody does.
+        foreground: How long the foreground's batches last, whichever model's: a background batch holds up any of them.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.observer: CallObserver | None = None
+        self.foreground = RecentBatches()
         self._free = threads
         self._loop = asyncio.get_running_loop()
         self._pool = WorkerPool(threads)
@@ -109,9 +160,14 @@ class Scheduler:
             batch = lane.batcher.take()
             if batch is None:
                 continue
+            alone = self._free == self.threads and len(self._waiting) == 1 and not lane.batcher.queued_calls
             self._free -= needed
             lane.running += 1
-            self._pool.submit(batch, lane.runtime, partial(self._finished, lane, needed))
+            if alone and lane.runs_here(batch):
+                run_batch(batch, lane.runtime)
+                self._finished(lane, needed, batch)
+            else:
+                self._pool.submit(batch, lane.runtime, partial(self._finished, lane, needed))
 
     def _next_lane(self) -> Lane | None:
         best, best_order = None, None
@@ -139,6 +195,9 @@ class Scheduler:
     def _finished(self, lane: Lane, held: int, batch: Batch) -> None:
         self._free += held
         lane.running -= 1
+        lane.observe(batch)
+        if batch.error is None and not batch.calls[0].background:
+            self.foreground.observe((batch.computed_ns - batch.started_ns) * 1e-9)
         steps = any(call.turn for call in batch.calls)
         lane.returning += steps
         self._returning += steps

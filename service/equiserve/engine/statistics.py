@@ -51,7 +51,6 @@ class ModelStatistics:
     padded_rows: int = 0
     executions: int = 0
     background_rows: int = 0
-    background_executions: int = 0
     batch_sizes: Counter[int] = field(default_factory=Counter)
     batch_infer_ns: Counter[int] = field(default_factory=Counter)
     last_inference_ms: int = 0
@@ -73,7 +72,6 @@ class ModelStatistics:
             self.compute_output.add(output_ns)
         if batch.calls[0].background:
             self.background_rows += batch.rows
-            self.background_executions += 1
 
     def succeeded(self, total_ns: int) -> None:
         """Count a request that was answered."""

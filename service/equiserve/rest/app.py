@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from equiserve import __version__
 from equiserve.dataplane import DataPlane
 from equiserve.errors import EquiServeError, InvalidRequest
+from equiserve.rest.candidates import candidates_routes
 from equiserve.rest.classify import classify_operation
 from equiserve.rest.equivariance import equivariance_routes
 from equiserve.rest.errors import error_reply, from_framework, unexpected
@@ -22,6 +23,7 @@ from equiserve.rest.generate import generate_routes
 from equiserve.rest.jobs import jobs_routes
 from equiserve.rest.openapi import DESCRIPTION, ERROR_RESPONSES, add_direct_routes, infer_operation
 from equiserve.rest.operations import operations_routes
+from equiserve.rest.regress import regress_routes
 from equiserve.rest.replies import context_of
 from equiserve.rest.repository import repository_routes
 from equiserve.rest.symmetry import symmetry_routes
@@ -48,6 +50,8 @@ def build_app(plane: DataPlane, render_metrics: Callable[[], bytes]) -> ASGIApp:
         v2_routes(plane),
         generate_routes(plane),
         equivariance_routes(plane),
+        candidates_routes(plane),
+        regress_routes(plane),
         symmetry_routes(plane),
         jobs_routes(plane),
         repository_routes(plane),

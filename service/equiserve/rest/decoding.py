@@ -7,6 +7,8 @@ the raw tensors in the order of the JSON. The length alone decides which: client
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,12 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.dataplane import InferRequest
 from equiserve.errors import InvalidRequest, Unsupported
 from equiserve.rest.encoding import HEADER_LENGTH, OutputForm
+from equiserve.rest.json_numbers import message_with_numbers
 from equiserve.rest.tensors import Buffer, count_elements, describe, from_json, from_raw
 
 _NO_PARAMETERS: dict[str, Any] = {}
+# Headers that are worth keeping; one with data of its own is longer.
+_SHORT_HEADER = 1024
 
 
 def read_header_length(text: str | None, body_bytes: int) -> int | None:
@@ -52,7 +57,13 @@ def decode_request(
         InvalidRequest: The field that is wrong, what came and what was expected.
         Unsupported: Shared memory.
     """
-    message = parse_object(body if header_length is None else memoryview(body)[:header_length])
+    if header_length is not None and header_length <= _SHORT_HEADER:
+        known = _known_layout(bytes(body[:header_length]))
+        if known is not None and header_length + known.size == len(body):
+            return known.request(body, header_length, model, version), known.form
+    message = message_with_numbers(body) if header_length is None else None
+    if message is None:
+        message = parse_object(body if header_length is None else memoryview(body)[:header_length])
     parameters = _mapping(message, "parameters", "")
     identity = message.get("id", "")
     if type(identity) is not str:
@@ -60,6 +71,54 @@ def decode_request(
     inputs = read_inputs(message, body, header_length)
     outputs, form = _read_outputs(message, parameters)
     return InferRequest(model, version, identity, inputs, outputs, parameters), form
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What a JSON header says that has no data of its own: where each tensor lies in what follows it.
+
+    Clients repeat it byte for byte, so it is read once. What it holds is shared by requests: nobody may change it.
+    """
+
+    identity: str
+    parameters: dict[str, Any]
+    outputs: tuple[str, ...] | None
+    form: OutputForm
+    tensors: tuple[tuple[str, str, list[int], int, str], ...]  # name, datatype, shape, bytes, place
+    size: int
+
+    def request(self, body: Buffer, offset: int, model: str, version: str) -> InferRequest:
+        """Return the request whose tensors lie in `body` from `offset` on; raises InvalidRequest."""
+        inputs: dict[str, np.ndarray] = {}
+        for name, datatype, shape, size, where in self.tensors:
+            inputs[name] = from_raw(body, offset, size, datatype, shape, where)
+            offset += size
+        return InferRequest(model, version, self.identity, inputs, self.outputs, self.parameters)
+
+
+@lru_cache(maxsize=256)
+def _known_layout(header: bytes) -> _Layout | None:
+    """Return the layout of a JSON header; None where it has data of its own, or something is wrong with it."""
+    try:
+        message = parse_object(header)
+        parameters = _mapping(message, "parameters", "")
+        outputs, form = _read_outputs(message, parameters)
+        identity, tensors = message.get("id", ""), []
+        for index, entry in enumerate(_list_of_objects(message, "inputs")):
+            where = f"inputs[{index}]"
+            size = _mapping(entry, "parameters", where).get("binary_data_size")
+            datatype, shape = entry.get("datatype"), entry.get("shape")
+            if type(size) is not int or size < 0 or "data" in entry:
+                return None
+            if type(datatype) is not str or datatype not in NUMPY_OF or type(shape) is not list:
+                return None
+            count_elements(shape, f"{where}.shape")
+            tensors.append((_name(entry, where), datatype, shape, size, where))
+    except (InvalidRequest, Unsupported):
+        return None
+    if type(identity) is not str or len({name for name, *_ in tensors}) != len(tensors):
+        return None
+    return _Layout(identity, parameters, outputs, form, tuple(tensors), sum(size for *_, size, _ in tensors))
 
 
 def read_inputs(message: dict[str, Any], body: Buffer, header_length: int | None) -> dict[str, np.ndarray]:

@@ -1,25 +1,22 @@
-"""A direct request from its head to its answer, without a task and without ASGI.
+"""A direct request from its head to its answer, without a task (see `engine.driven`) and without ASGI.
 
 For a small model, a task, a scope, an event and four ASGI messages a request cost more than all the work that the
-request asks for. So the coroutine that answers is driven by hand: it runs at once, within the parser's callback, up
-to the point where it waits for the model, and goes on in the callback of what it waits for.
-
-Code that runs here is in no task: `asyncio.timeout` and `asyncio.current_task` are not for it.
+request asks for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
+from equiserve.engine.driven import Driven
 from equiserve.errors import Cancelled, DeadlineExceeded, EquiServeError, Unavailable
 from equiserve.rest.classify import classify
 from equiserve.rest.compression import inflate
@@ -105,18 +102,16 @@ class DirectCycle:
     message_event = _NobodyWaits()
 
     __slots__ = (
-        "_awaited",
+        "_answering",
         "_began",
         "_body",
         "_connection",
         "_context",
-        "_coroutine",
         "_headers",
         "_path",
         "_plane",
         "_query",
         "_route",
-        "_run",
         "disconnected",
         "keep_alive",
         "response_complete",
@@ -140,9 +135,7 @@ class DirectCycle:
         self._query = query
         self._context = context
         self._body: Buffer = b""
-        self._coroutine: Coroutine[Any, Any, Answer] | None = None
-        self._awaited: asyncio.Future[Any] | None = None
-        self._run: Callable[..., Any] = contextvars.copy_context().run
+        self._answering: Driven | None = None
         self._began = time.perf_counter()
         self.response_complete = False
         self.keep_alive = True
@@ -160,18 +153,19 @@ class DirectCycle:
     def start(self) -> None:
         """Begin to answer: the body is complete."""
         body, self._body = self._body, b""
-        self._coroutine = answer_direct(self._plane, self._route, self._headers, self._query, body, self._context)
-        self._step()
+        answer = answer_direct(self._plane, self._route, self._headers, self._query, body, self._context)
+        self._answering = Driven(answer, self._answered)
+        self._answering.step()
 
     def abandon(self) -> None:
         """End the request of a client that is gone."""
         if self.response_complete:
             return
         self.disconnected = True
-        if self._coroutine is None:
+        if self._answering is None:
             self._end(Cancelled("the client went away while it sent the body"))
-        elif self._awaited is not None:
-            self._awaited.cancel()
+        else:
+            self._answering.cancel()
 
     def stall(self) -> None:
         """Refuse a request whose body does not arrive."""
@@ -183,41 +177,25 @@ class DirectCycle:
         if self.response_complete:
             return
         self.keep_alive = False
-        if self._coroutine is None:
+        if self._answering is None:
             self._refuse(stopping())
-        elif self._awaited is not None:
-            self._awaited.cancel()
-
-    def _step(self, _: object = None) -> None:
-        """Run the coroutine up to the next thing that it waits for."""
-        assert self._coroutine is not None
-        self._awaited = None
-        try:
-            awaited = self._run(self._coroutine.send, None)
-        except StopIteration as stop:
-            headers, body = stop.value
-            self._reply(200, headers, body)
-            self._end(None)
-        except EquiServeError as error:
-            self._refuse(error)
-        except asyncio.CancelledError:
-            if self.disconnected:
-                self._end(Cancelled("the client went away"))
-            else:
-                self._refuse(stopping())
-        except Exception:
-            log.exception("unexpected error", extra={"request_id": self._context.request_id, "path": self._path})
-            self._refuse(unexpected(self._context.request_id))
         else:
-            if awaited is None:  # a bare yield: let others have a turn
-                asyncio.get_running_loop().call_soon(self._step)
-                return
-            # What a task does: the future has handed itself over, and is to call back.
-            awaited._asyncio_future_blocking = False
-            awaited.add_done_callback(self._step)
-            self._awaited = awaited
-            if self.disconnected:
-                awaited.cancel()
+            self._answering.cancel()
+
+    def _answered(self, answer: Answer | None, error: BaseException | None) -> None:
+        if answer is not None:
+            self._reply(200, *answer)
+            self._end(None)
+        elif isinstance(error, EquiServeError):
+            self._refuse(error)
+        elif not isinstance(error, asyncio.CancelledError):
+            extra = {"request_id": self._context.request_id, "path": self._path}
+            log.error("unexpected error", exc_info=error, extra=extra)
+            self._refuse(unexpected(self._context.request_id))
+        elif self.disconnected:
+            self._end(Cancelled("the client went away"))
+        else:
+            self._refuse(stopping())
 
     def _refuse(self, error: EquiServeError) -> None:
         status, headers, body = error_reply(error)
@@ -236,7 +214,7 @@ class DirectCycle:
 
     def _end(self, error: EquiServeError | None) -> None:
         self.response_complete = True
-        self._coroutine = None
+        self._answering = None
         self._plane.admission.release(self._context)
         if error is not None or self._plane.settings.access_log:
             seconds = time.perf_counter() - self._began

@@ -15,7 +15,7 @@ from equiserve.checks.request import DEFAULT_BUDGET
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.event_stream import EventStream
-from equiserve.rest.generator_check import generator_check_reply
+from equiserve.rest.generator_check import generator_check_reply, refuse_stream
 from equiserve.rest.openapi import TENSOR_SCHEMA, picture_body
 from equiserve.rest.options import Options
 from equiserve.rest.replies import context_of, json_reply
@@ -135,6 +135,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `started` (the plan and its cost), `progress` (the elements that were answered since the last one), `verdict`,
         `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
         """
+        refuse_stream(await request.body())
         submitted, options = await _submitted(plane, request)
         asked = _asked(options, model, version, submitted)
         options.require_none_left()
@@ -180,9 +181,16 @@ def _asked(
 ) -> AnyCheckRequest:
     if not isinstance(submitted, dict):
         return check_request(options, model, version, submitted)
+    return tensor_check_request(options, model, version, submitted)
+
+
+def tensor_check_request(
+    options: Options, model: str, version: str, inputs: dict[str, np.ndarray]
+) -> TensorCheckRequest:
+    """Take the options of a check of named tensors; raises InvalidRequest."""
     return TensorCheckRequest(
         model,
-        submitted,
+        inputs,
         version,
         runtime=options.text("runtime"),
         group=options.any_of("group", str, dict),
@@ -190,6 +198,8 @@ def _asked(
         reference=cast(TensorReference, _one_of(options, "reference", get_args(TensorReference))),
         metrics=options.names("metrics"),
         outputs=options.flag("outputs"),
+        compare_with=options.text("compare_with"),
+        gate=options.any_of("gate", str, list, dict),
     )
 
 

@@ -108,7 +108,10 @@ def route_group(path: str) -> RouteGroup:
         return "open"
     if path.startswith("/v2/repository/models/"):
         return "admin"
-    if path.startswith("/v2/models/") and path.endswith(("/equivariance", "/equivariance_stream")):
+    if path.startswith("/v2/models/") and path.endswith("/regress"):
+        return "inference"
+    checks = ("/equivariance", "/equivariance_stream", "/equivariance/candidates")
+    if path.startswith("/v2/models/") and path.endswith(checks):
         return "check"
     if path.startswith("/v2/models/") and path.endswith(("/generate", "/generate_stream")):
         return "inference"

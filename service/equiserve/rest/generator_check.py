@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from equiserve.checks.formats.png import to_png
 from equiserve.dataplane import DataPlane
-from equiserve.errors import InvalidRequest
+from equiserve.errors import InvalidRequest, Unsupported
 from equiserve.generator_check import GeneratorCheckRequest
 from equiserve.rest.decoding import parse_object
 from equiserve.rest.generate import generate_request
@@ -20,11 +22,8 @@ async def generator_check_reply(
     plane: DataPlane, request: Request, body: bytes, model: str, version: str
 ) -> Response | None:
     """Answer a check whose body has the key `generate`; None for any other body."""
-    # A key of the outermost object, not text within a picture in base64, which has no quotes.
-    if body[:1] != b"{" or b'"generate"' not in body:
-        return None
-    message = parse_object(body)
-    if "generate" not in message:
+    message = _message(body)
+    if message is None:
         return None
     drawn = message.pop("generate")
     if type(drawn) is not dict:
@@ -45,3 +44,21 @@ async def generator_check_reply(
             return Response(svg, media_type="image/svg+xml")
         return Response(await plane.compute.run(to_png, svg), media_type="image/png")
     return json_reply(report.to_json())
+
+
+def refuse_stream(body: bytes) -> None:
+    """Raise Unsupported where a stream is asked for of what `generator_check_reply` answers in one piece."""
+    if _message(body) is not None:
+        raise Unsupported(
+            "the check of a generator is not streamed: POST .../equivariance answers it in one piece",
+            code="not_streamed",
+            field="generate",
+        )
+
+
+def _message(body: bytes) -> dict[str, Any] | None:
+    """Return a body whose outermost object has the key; text within a picture in base64 has no quotes."""
+    if body[:1] != b"{" or b'"generate"' not in body:
+        return None
+    message = parse_object(body)
+    return message if "generate" in message else None

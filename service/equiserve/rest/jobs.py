@@ -15,11 +15,12 @@ from equiserve.checks.jobs import KIND, JobRequest, Jobs
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.pictures.arrays import unpack_arrays
-from equiserve.rest.equivariance import CHECK_OPTIONS, check_request
+from equiserve.rest.equivariance import CHECK_OPTIONS, check_request, tensor_check_request
 from equiserve.rest.openapi import picture_body
 from equiserve.rest.replies import context_of, json_reply
 from equiserve.rest.report_formats import render
 from equiserve.rest.submission import read_submission
+from equiserve.rest.tensor_submission import read_tensors
 from equiserve.rest.tensors import describe
 
 _JOB_OPTIONS: dict[str, Any] = {
@@ -37,24 +38,32 @@ def jobs_routes(plane: DataPlane) -> APIRouter:
 
     @routes.post("", openapi_extra=picture_body({**_JOB_OPTIONS, **CHECK_OPTIONS}, several=True), status_code=202)
     async def submit(request: Request) -> Response:
-        """Submit a check of one or several pictures: files, or uint8 arrays [N, C, H, W] as .npy or .npz.
+        """Submit a check of one or several pictures: files, or uint8 arrays [N, C, H, W] as .npy or .npz; or of the
+        rows of named tensors, as `inputs` of a JSON body.
 
         The answer names the job; `Location` is where its state, its progress and at last its result are.
         """
         body, query = await request.body(), request.scope["query_string"]
-        submitted, options = await read_submission(request.headers, query, body, plane.compute)
-        pictures, labels = await plane.compute.run(unpack_arrays, submitted, plane.admission.max_body_bytes)
+        tensors = await read_tensors(request.headers, query, body, plane.compute)
+        if tensors is None:
+            submitted, options = await read_submission(request.headers, query, body, plane.compute)
+            pictures, labels = await plane.compute.run(unpack_arrays, submitted, plane.admission.max_body_bytes)
+        else:
+            inputs, options = tensors
         kind, model = options.text("kind", KIND), options.text("model")
         if kind != KIND:
             raise InvalidRequest(f"kind: got {describe(kind)}, expected {KIND!r}", field="kind")
         if not model:
             raise InvalidRequest("model: got nothing, expected a model's name", field="model")
-        given = options.any_of("labels", list)
-        check = check_request(options, model, options.text("version", "") or "", pictures[0])
+        version = options.text("version", "") or ""
+        if tensors is None:
+            given = options.any_of("labels", list)
+            check = check_request(options, model, version, pictures[0])
+            asked = JobRequest(check, pictures, labels if given is None else given)
+        else:
+            asked = JobRequest(tensor_check_request(options, model, version, inputs))
         options.require_none_left()
-        job = await jobs.submit(
-            context_of(request).credential, JobRequest(check, pictures, labels if given is None else given)
-        )
+        job = await jobs.submit(context_of(request).credential, asked)
         reply = json_reply(_status(jobs, job), 202)
         reply.headers["location"] = f"/v2/jobs/{job.id}"
         return reply

@@ -15,6 +15,7 @@ from equiserve.errors import EquiServeError
 from equiserve.rest.direct import direct_route
 from equiserve.rest.direct_cycle import DirectCycle
 from equiserve.rest.gate import Gate
+from equiserve.rest.known_heads import Head, known_head, remember
 from equiserve.rest.transport import CoalescingHttp
 from equiserve.rest.watch import UPLOAD_S
 
@@ -31,6 +32,8 @@ class DirectHttp(CoalescingHttp):
     _reading: DirectCycle | None = None  # the same while its body is on its way
     _stalled: asyncio.TimerHandle | None = None
     _idle_since = math.inf
+    _between_messages = True  # the parser has seen the last message to its end, and nothing since
+    _first: tuple[bytes, int] | None = None  # what the parser reads, where that begins with a head, and the head's end
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
@@ -57,14 +60,26 @@ class DirectHttp(CoalescingHttp):
             self.loop.call_later(grace_s, self._direct.stop)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; a body must not stay away for ever."""
+        """Take a whole request whose head is known, or parse what came; a body must not stay away for ever."""
+        if self._between_messages:
+            head, end = known_head(data)
+            if head is not None and len(data) == end + head.length:
+                cycle = self._admitted(head)
+                if cycle is not None:
+                    self._idle_since = math.inf
+                    self._direct = self.cycle = cycle  # type: ignore[assignment]
+                    cycle.feed(data[end:])
+                    cycle.start()
+                    return
+            self._first = (data, end)
         super().data_received(data)
+        self._first = None
         if self._reading is not None and self._stalled is None:
             self._stalled = self.loop.call_later(UPLOAD_S, self._reading.stall)
 
     def on_message_begin(self) -> None:
         """Begin a request; uvicorn's scope is made only where uvicorn answers."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._between_messages = True, 0, False
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
@@ -96,6 +111,7 @@ class DirectHttp(CoalescingHttp):
             super().on_message_complete()
             return
         self._body_ended()
+        self._between_messages = True
         if not cycle.response_complete:
             cycle.start()
 
@@ -149,11 +165,9 @@ class DirectHttp(CoalescingHttp):
         raw_path, _, query = url.partition(b"?")
         if self._plane is None or not raw_path.endswith(_VERBS) or not url.isascii() or b"%" in raw_path or b"#" in url:
             return None
-        parser, running = self.parser, self.cycle
+        parser = self.parser
         if (
-            (running is not None and not running.response_complete)
-            or self.expect_100_continue
-            or self.flow.write_paused
+            self.expect_100_continue
             or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
@@ -166,8 +180,19 @@ class DirectHttp(CoalescingHttp):
         announced = headers.get("content-length", "")
         if route is None or not announced.isdecimal() or len(announced) > 7 or int(announced) > _MAX_BODY:
             return None
+        head = Head(route, headers, path, query, int(announced))
+        if self._first is not None:
+            remember(*self._first, head)
+            self._first = None
+        return self._admitted(head)
+
+    def _admitted(self, head: Head) -> DirectCycle | None:
+        """Return the cycle of a direct request; None where the gate is to answer, which words the refusals."""
+        running, plane = self.cycle, self._plane
+        if plane is None or (running is not None and not running.response_complete) or self.flow.write_paused:
+            return None
         try:
-            context = self._plane.admission.admit("inference", headers, int(announced))
+            context = plane.admission.admit("inference", head.headers, head.length)
         except EquiServeError:
             return None  # the gate is told the same, and answers it
-        return DirectCycle(self, self._plane, route, headers, path, query, context)
+        return DirectCycle(self, plane, head.route, head.headers, head.path, head.query, context)

@@ -77,7 +77,7 @@ def from_json(
     """Return the array that JSON data describes.
 
     Args:
-        data: Lists nested as `shape` says, or one flat list.
+        data: Lists nested as `shape` says, one flat list, or an array of the datatype and of as many elements.
         datatype: A v2 datatype; numbers outside its range are refused, never wrapped or made infinite.
         shape: Sizes that `count_elements` accepted.
         field: Path of the data in the request, for messages.
@@ -89,6 +89,8 @@ def from_json(
     Raises:
         InvalidRequest: Ragged or deeper than the shape, wrong number of elements, or an element of another kind.
     """
+    if type(data) is np.ndarray:  # read with the text, see `json_numbers`
+        return data.reshape(shape)
     if type(data) is not list:
         raise InvalidRequest(f"{field}: got {describe(data)}, expected a list", code="invalid_data", field=field)
     flat = _flatten(data, shape, field)

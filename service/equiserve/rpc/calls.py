@@ -15,16 +15,18 @@ from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
 from equiserve.errors import Cancelled, EquiServeError, InternalError, InvalidRequest
 from equiserve.rpc.errors import OUR_FAULTS, details_of, status_of, trailers_of
+from equiserve.rpc.http2.call import Call
+from equiserve.rpc.http2.handler import Handler
 
 log = logging.getLogger("equiserve.rpc")
 
 #: A call's bytes and context in, the answer's bytes out.
 Method = Callable[[bytes, RequestContext], Awaitable[bytes]]
 
-_Context = grpc.aio.ServicerContext[bytes, bytes]
 
-
-def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
+def unary(
+    plane: DataPlane, name: str, group: RouteGroup, method: Method, *, direct: bool = False
+) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Return the handler of a unary call.
 
     The request's id goes back with errors only: trailing metadata on every answer is a measurable part of a small call.
@@ -37,13 +39,14 @@ def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grp
         name: Full name of the method, for the log.
         group: The route group that admission knows it by.
         method: The call itself; may raise any EquiServeError.
+        direct: Whether it runs without a task; see `engine.driven` for what it may not do then.
     """
     admission = plane.admission
     log_all = plane.settings.access_log
 
-    async def handle(raw: bytes, rpc: _Context) -> bytes:
+    async def handle(raw: bytes, rpc: Call) -> bytes:
         began = time.perf_counter()
-        headers = metadata_of(rpc)
+        headers = rpc.metadata
         context: RequestContext | None = None
         try:
             context = admission.admit(group, headers, len(raw), timeout_s=rpc.time_remaining())
@@ -62,12 +65,7 @@ def unary(plane: DataPlane, name: str, group: RouteGroup, method: Method) -> grp
             log_call(name, context.request_id, began)
         return answer
 
-    return grpc.unary_unary_rpc_method_handler(handle)
-
-
-def metadata_of(rpc: _Context) -> dict[str, str]:
-    """Return the call's text metadata; names are lower-case on the wire, binary values are left out."""
-    return {key: value for key, value in rpc.invocation_metadata() or () if isinstance(value, str)}
+    return Handler(handle, direct=direct)
 
 
 def known_error(error: BaseException, name: str, request_id: str) -> EquiServeError:

@@ -38,6 +38,11 @@ def elements_of(message: Any) -> int | list[Any] | dict[str, int] | None:
     return None
 
 
+def gate_of(message: Any) -> dict[str, Any] | None:
+    """Return what metrics must reach; None where nothing was said."""
+    return MessageToDict(message.gate) if message.HasField("gate") else None
+
+
 def _whole(value: Any) -> Any:
     # A Struct knows one kind of number; parameters of groups are whole ones.
     return int(value) if isinstance(value, float) and value.is_integer() else value

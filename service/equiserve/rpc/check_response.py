@@ -97,15 +97,15 @@ def _compare(message: Any, comparison: dict[str, Any]) -> None:
         _fill(message.elements, columns)
     if difference is not None:
         message.difference.indices.extend(difference["index"])
-        message.difference.probabilities.extend(_numbers(difference["probability"]))
-        message.difference.margins.extend(_numbers(difference["margin"]))
+        message.difference.probabilities.extend(_numbers(difference.get("probability", ())))
+        message.difference.margins.extend(_numbers(difference.get("margin", ())))
 
 
 def _put_output(message: Any, output: dict[str, Any]) -> None:
     message.relative_errors.extend(_numbers(output.pop("relative_error")))
     message.values.extend(equivariance_pb2.OutputRow(values=_numbers(row)) for row in output.pop("values", ()))
     _enumerate(output)
-    ParseDict(output, message)
+    ParseDict(output, message, ignore_unknown_fields=True)
 
 
 def _fill(message: Any, columns: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ def classifier_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
         return serialised(await plane.classify(request, context))
 
     return grpc.method_handlers_generic_handler(
-        SERVICE, {"Classify": unary(plane, f"{SERVICE}/Classify", "inference", classify)}
+        SERVICE, {"Classify": unary(plane, f"{SERVICE}/Classify", "inference", classify, direct=True)}
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import grpc
 import numpy as np
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import ParseDict
 
 from equiserve.checks import AnyCheckEvent, AnyCheckRequest, CheckReport, CheckRequest, Completed
 from equiserve.checks.request import DEFAULT_BUDGET, ReferenceKind
@@ -16,7 +16,7 @@ from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest
 from equiserve.rpc.calls import parse, unary
-from equiserve.rpc.check_fields import elements_of, group_of
+from equiserve.rpc.check_fields import elements_of, gate_of, group_of
 from equiserve.rpc.check_response import check_response, element_message, judged, progress, started
 from equiserve.rpc.generated import equivariance_pb2
 from equiserve.rpc.pictures import picture_of
@@ -124,7 +124,7 @@ def check_request(message: equivariance_pb2.CheckRequest, *, picture: bytes | np
         compare_with=message.compare_with or None,
         search=message.search,
         search_budget=message.search_budget or DEFAULT_BUDGET,
-        gate=MessageToDict(message.gate) if message.HasField("gate") else None,
+        gate=gate_of(message),
     )
     label = message.WhichOneof("label")
     if label is not None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
-from urllib.parse import quote
 
 from grpc import StatusCode
 
@@ -23,6 +21,7 @@ from equiserve.errors import (
     Unavailable,
     Unsupported,
 )
+from equiserve.rpc.http2.head import percent_encoded
 
 STATUS: dict[type[EquiServeError], StatusCode] = {
     InvalidRequest: StatusCode.INVALID_ARGUMENT,
@@ -51,8 +50,6 @@ RETRY_AFTER = "retry-after-ms"
 # Peers refuse a header block beyond 8 kB; a message may quote the caller's own names, of any length.
 _MAX_MESSAGE = 2048
 _MAX_FIELD = 256
-# Metadata holds printable ASCII only; everything else, and the percent sign, is percent-encoded as in `grpc-message`.
-_PRINTABLE = "".join(sorted(set(string.printable) - set(string.whitespace) - {"%"})) + " "
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -75,7 +72,7 @@ def trailers_of(error: EquiServeError, request_id: str) -> Metadata:
     """Return the trailing metadata of a failed call."""
     trailers = [(CODE, error.code), (REQUEST_ID, request_id)]
     if error.field is not None:
-        trailers.append((FIELD, quote(error.field[:_MAX_FIELD], safe=_PRINTABLE)))
+        trailers.append((FIELD, percent_encoded(error.field[:_MAX_FIELD])))
     if isinstance(error, Overloaded):
         trailers.append((RETRY_AFTER, str(math.ceil(error.retry_after_s * 1e3))))
     return tuple(trailers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -13,6 +12,8 @@ from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import NotFound
 from equiserve.rpc.calls import parse, unary
+from equiserve.rpc.http2.call import Call
+from equiserve.rpc.http2.handler import Handler
 
 SERVICE = "grpc.health.v1.Health"
 
@@ -41,12 +42,12 @@ def health_handler(plane: DataPlane, services: Collection[str]) -> grpc.GenericR
             )
         return _answer(found)
 
-    async def watch(request: health_pb2.HealthCheckRequest, rpc: grpc.aio.ServicerContext[Any, bytes]) -> None:
-        told = None
+    async def watch(raw: bytes, rpc: Call) -> None:
+        service, told = parse(health_pb2.HealthCheckRequest, raw).service, None
         while True:
             # Asked first: a drain that begins while an answer is written is still told.
             draining = plane.admission.draining
-            found = status(request.service)
+            found = status(service)
             if found != told:
                 await rpc.write(_answer(found))
                 told = found
@@ -58,7 +59,7 @@ def health_handler(plane: DataPlane, services: Collection[str]) -> grpc.GenericR
         SERVICE,
         {
             "Check": unary(plane, f"{SERVICE}/Check", "open", check),
-            "Watch": grpc.unary_stream_rpc_method_handler(watch, health_pb2.HealthCheckRequest.FromString),
+            "Watch": Handler(watch, streams_out=True),
         },
     )
 

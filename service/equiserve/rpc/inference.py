@@ -42,7 +42,7 @@ class InferenceService:
             "RepositoryModelUnload": ("admin", self.repository_model_unload),
         }
         handlers = {
-            name: unary(self._plane, f"{protocol.SERVICE}/{name}", group, method)
+            name: unary(self._plane, f"{protocol.SERVICE}/{name}", group, method, direct=name == "ModelInfer")
             for name, (group, method) in groups.items()
         }
         handlers["ModelStreamInfer"] = infer_stream(self._plane, self.infer)

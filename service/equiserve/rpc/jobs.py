@@ -14,6 +14,7 @@ from equiserve.rpc.calls import parse, unary
 from equiserve.rpc.equivariance import check_request
 from equiserve.rpc.generated import jobs_pb2
 from equiserve.rpc.pictures import picture_of
+from equiserve.rpc.tensor_check import tensor_check_request
 
 SERVICE = "equiserve.v1.Jobs"
 FILE = jobs_pb2.DESCRIPTOR
@@ -24,13 +25,21 @@ def jobs_handler(plane: DataPlane) -> grpc.GenericRpcHandler:
 
     async def submit(raw: bytes, context: RequestContext) -> bytes:
         message = parse(jobs_pb2.SubmitJobRequest, raw)
+        job = await plane.jobs.submit(context.credential, await asked(message))
+        return _serialised(jobs_pb2.SubmitJobResponse(job=message_of(job)))
+
+    async def asked(message: jobs_pb2.SubmitJobRequest) -> JobRequest:
         submitted = [picture_of(picture, f"pictures[{index}]") for index, picture in enumerate(message.pictures)]
+        if message.check.inputs:
+            if submitted or message.labels:
+                field = "pictures" if submitted else "labels"
+                raise InvalidRequest(f"{field}: got check.inputs as well, expected one of them", field=field)
+            return JobRequest(tensor_check_request(message.check))
         if not submitted:
             raise InvalidRequest("pictures: got none, expected at least one", code="no_picture", field="pictures")
         pictures, labels = await plane.compute.run(unpack_arrays, submitted, plane.admission.max_body_bytes)
         check = check_request(message.check, picture=pictures[0])
-        job = await plane.jobs.submit(context.credential, JobRequest(check, pictures, list(message.labels) or labels))
-        return _serialised(jobs_pb2.SubmitJobResponse(job=message_of(job)))
+        return JobRequest(check, pictures, list(message.labels) or labels)
 
     async def get(raw: bytes, context: RequestContext) -> bytes:
         job, result = await plane.jobs.get(context.credential, parse(jobs_pb2.GetJobRequest, raw).id)

@@ -11,8 +11,10 @@ import grpc
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext, RouteGroup
-from equiserve.rpc.calls import known_error, log_call, metadata_of
+from equiserve.rpc.calls import known_error, log_call
 from equiserve.rpc.errors import details_of, status_of, trailers_of
+from equiserve.rpc.http2.call import Call
+from equiserve.rpc.http2.handler import Handler
 
 #: A call's bytes and context in, the answers' bytes out, one after the other.
 StreamMethod = Callable[[bytes, RequestContext], AsyncGenerator[bytes, None]]
@@ -28,8 +30,8 @@ def server_stream(
     admission = plane.admission
     log_all = plane.settings.access_log
 
-    async def handle(raw: bytes, rpc: grpc.aio.ServicerContext[bytes, bytes]) -> None:
-        began, headers = time.perf_counter(), metadata_of(rpc)
+    async def handle(raw: bytes, rpc: Call) -> None:
+        began, headers = time.perf_counter(), rpc.metadata
         context: RequestContext | None = None
         try:
             context = admission.admit(group, headers, len(raw), timeout_s=rpc.time_remaining())
@@ -49,4 +51,4 @@ def server_stream(
         if log_all:
             log_call(name, context.request_id, began)
 
-    return grpc.unary_stream_rpc_method_handler(handle)
+    return Handler(handle, streams_out=True)

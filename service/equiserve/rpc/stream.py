@@ -17,8 +17,10 @@ from equiserve.dataplane import DataPlane
 from equiserve.engine import Admission, RequestContext
 from equiserve.errors import EquiServeError, Unavailable
 from equiserve.rpc import protocol
-from equiserve.rpc.calls import known_error, log_call, metadata_of, parse
+from equiserve.rpc.calls import known_error, log_call, parse
 from equiserve.rpc.errors import details_of, status_of, trailers_of
+from equiserve.rpc.http2.call import Call
+from equiserve.rpc.http2.handler import Handler
 from equiserve.rpc.wire import varint
 
 _NAME = f"{protocol.SERVICE}/ModelStreamInfer"
@@ -33,15 +35,13 @@ _RESPONSE = bytes([2 << 3 | 2])
 #: A parsed ModelInferRequest, its size in bytes and its context in, a serialised ModelInferResponse out.
 Infer = Callable[[Any, int, RequestContext], Awaitable[bytes]]
 
-_Rpc = grpc.aio.ServicerContext[bytes, bytes]
-
 
 def infer_stream(plane: DataPlane, infer: Infer) -> grpc.RpcMethodHandler[bytes, bytes]:
     """Return the handler of ModelStreamInfer. Admission sees the stream first, then each of its requests."""
     admission = plane.admission
 
-    async def handle(requests: AsyncIterator[bytes], rpc: _Rpc) -> None:
-        began, headers = time.perf_counter(), metadata_of(rpc)
+    async def handle(requests: AsyncIterator[bytes], rpc: Call) -> None:
+        began, headers = time.perf_counter(), rpc.metadata
         context: RequestContext | None = None
         try:
             context = admission.admit("inference", headers, timeout_s=rpc.time_remaining())
@@ -54,13 +54,13 @@ def infer_stream(plane: DataPlane, infer: Infer) -> grpc.RpcMethodHandler[bytes,
             if context is not None:
                 admission.release(context)
 
-    return grpc.stream_stream_rpc_method_handler(handle)
+    return Handler(handle, streams_in=True, streams_out=True)
 
 
 class _Stream:
     """One stream: a task reads, a task a request, and `run` writes."""
 
-    def __init__(self, admission: Admission, infer: Infer, headers: Mapping[str, str], rpc: _Rpc) -> None:
+    def __init__(self, admission: Admission, infer: Infer, headers: Mapping[str, str], rpc: Call) -> None:
         self._admission = admission
         self._infer = infer
         self._headers = headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.checks import TensorCheckRequest
 from equiserve.checks.named_tensors.request import TensorReference
 from equiserve.errors import InvalidRequest
-from equiserve.rpc.check_fields import elements_of, group_of
+from equiserve.rpc.check_fields import elements_of, gate_of, group_of
 from equiserve.rpc.generated import equivariance_pb2
 
 _MAX_RANK = 32
@@ -27,18 +28,11 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
     for field in ("picture", "label_index", "label_name"):
         if message.HasField(field):
             raise InvalidRequest(f"{field}: it belongs to a picture, got inputs as well", field=field)
-    if message.compare_with:
-        raise InvalidRequest("compare_with: only checks of a picture compare models", field="compare_with")
-    if message.search or message.HasField("gate"):
-        field = "search" if message.search else "gate"
-        raise InvalidRequest(f"{field}: only checks of a picture have it", field=field)
+    if message.search:
+        raise InvalidRequest("search: only checks of a picture have it", field="search")
     if message.reference not in _REFERENCES:
         raise InvalidRequest("reference: inputs are compared with the consensus or the identity", field="reference")
-    inputs: dict[str, np.ndarray] = {}
-    for index, tensor in enumerate(message.inputs):
-        if tensor.name in inputs:
-            raise InvalidRequest(f"inputs[{index}].name: {tensor.name!r} came twice", field=f"inputs[{index}].name")
-        inputs[tensor.name] = _array(tensor, f"inputs[{index}]")
+    inputs = named_arrays(message.inputs, "inputs")
     return TensorCheckRequest(
         model=message.model,
         inputs=inputs,
@@ -49,7 +43,20 @@ def tensor_check_request(message: equivariance_pb2.CheckRequest) -> TensorCheckR
         reference=_REFERENCES[message.reference],
         metrics=list(message.metrics) or None,
         outputs=message.include_outputs,
+        compare_with=message.compare_with or None,
+        gate=gate_of(message),
     )
+
+
+def named_arrays(tensors: Iterable[Any], field: str) -> dict[str, np.ndarray]:
+    """Return `equiserve.v1.Tensor` messages as arrays by name; raises InvalidRequest naming the one that is wrong."""
+    arrays: dict[str, np.ndarray] = {}
+    for index, tensor in enumerate(tensors):
+        if tensor.name in arrays:
+            place = f"{field}[{index}].name"
+            raise InvalidRequest(f"{place}: {tensor.name!r} came twice", field=place)
+        arrays[tensor.name] = _array(tensor, f"{field}[{index}]")
+    return arrays
 
 
 def _array(tensor: Any, field: str) -> np.ndarray:

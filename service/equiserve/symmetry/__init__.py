@@ -85,6 +85,7 @@ from equiserve.symmetry.reference import (
     identity_reference,
     label_reference,
 )
+from equiserve.symmetry.relabelling import declared_relabelling
 from equiserve.symmetry.representations import Representation, equivariant_basis, parse_representation
 from equiserve.symmetry.signature import Signature
 from equiserve.symmetry.statistics import certified_share, elements_needed, wilson_interval
@@ -158,6 +159,7 @@ __all__ = [
     "consensus_reference",
     "decisions_of",
     "declared_group",
+    "declared_relabelling",
     "dry_run",
     "element_from_json",
     "elements_needed",

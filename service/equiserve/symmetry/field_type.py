@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from equiserve.artifact.datatypes import NUMPY_OF
-from equiserve.artifact.manifest import TensorSpec
+from equiserve.artifact.manifest import Pivot, TensorSpec
 from equiserve.errors import InvalidRequest
 from equiserve.symmetry.actions import (
     Action,
@@ -24,6 +24,7 @@ from equiserve.symmetry.actions import (
     NoiseField,
     Orientations,
     PictureField,
+    PivotedPoint,
     PixelCoordinates,
     PixelGrid,
     ProductAction,
@@ -210,9 +211,17 @@ class FieldType:
             return Signed(name, group)
         if kind == "rotation":
             return Orientations(name, group, "matrix" if self.tensor.shape[-2:] == (3, 3) else "vector")
+        if self.tensor.pivot is not None:
+            return self._about(self.tensor.pivot, group)
         assert rep is not None
         representation = Representation.of(rep, group)
         return Components(name, representation, self._coordinates(representation), kind in ("point", "keypoints"))
+
+    def _about(self, pivot: Pivot, group: LinearGroup[Any]) -> Action:
+        if len(pivot.at) != group.dim or group.dim != 3:
+            raise does_not_act(self.tensor.name, group, f"its pivot has {len(pivot.at)} coordinates, expected 3")
+        by_shape = np.array(pivot.per_coefficient, np.float64).T if pivot.per_coefficient else None
+        return PivotedPoint(self.tensor.name, group, np.array(pivot.at, np.float64), pivot.shape, by_shape)
 
     def _coordinates(self, representation: Representation) -> tuple[int, ...]:
         """Return the axes that a representation acts on: those named so, else the last ones that have its size."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equiserve.artifact.manifest import Manifest, TensorSpec
+from equiserve.artifact.manifest import Manifest, Relabelling, TensorSpec
 from equiserve.errors import InvalidRequest
 from equiserve.symmetry.actions import Action, PixelCoordinates
 from equiserve.symmetry.actions.action import Arrays
@@ -17,6 +17,7 @@ from equiserve.symmetry.declared_groups import declared_group
 from equiserve.symmetry.elements import Element
 from equiserve.symmetry.field_type import FieldType
 from equiserve.symmetry.groups import Group
+from equiserve.symmetry.relabelling import declared_relabelling
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +71,24 @@ class Signature:
         outputs = [_with_shape(tensor, known.get(tensor.name)) for tensor in manifest.outputs]
         picture = _picture(sized)
         key = group if isinstance(group, str) else None
+        size = (None, None) if picture is None else (picture.height, picture.width)
         if isinstance(group, str):
-            size = (None, None) if picture is None else (picture.height, picture.width)
             group = declared_group(manifest, group, height=size[0], width=size[1])
         frame = manifest.groups[key].frame if key is not None else None
-        overrides = {o.tensor: o.action for o in manifest.overrides if o.group == key}
+        said = [o for o in manifest.overrides if o.group == key and not isinstance(o.action, Relabelling)]
+        overrides = {o.tensor: o.action for o in said}
         fields = {t.name: FieldType(t, _override(t, frame, overrides.get(t.name))) for t in (*sized, *outputs)}
         together = {name for action in coupled for name in action.names}
         sides = []
         for tensors in (sized, outputs):
             names = {tensor.name for tensor in tensors}
             joint = [action for action in coupled if set(action.names) <= names]
-            own = [fields[tensor.name].action(group, picture) for tensor in tensors if tensor.name not in together]
+            own = [
+                declared_relabelling(manifest, tensor.name, group, height=size[0], width=size[1])
+                or fields[tensor.name].action(group, picture)
+                for tensor in tensors
+                if tensor.name not in together
+            ]
             sides.append((*joint, *own))
         if stray := sorted(together - {name for side in sides for action in side for name in action.names}):
             raise InvalidRequest(

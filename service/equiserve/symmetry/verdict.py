@@ -8,6 +8,9 @@ from typing import Literal
 Level = Literal["exact", "approximate", "none"]
 Status = Literal["pass", "fail", "inconclusive", "not_informative"]
 
+#: Of a declared error's metrics, those that name the relative error; another metric's value says nothing of it.
+ERROR_METRICS = (None, "relative_error")
+
 _EXACT_RELATIVE_ERROR = {"float16": 1e-2, "bfloat16": 1e-2, "float32": 1e-4, "float64": 1e-10}
 
 

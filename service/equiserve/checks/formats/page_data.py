@@ -10,7 +10,7 @@ import numpy as np
 from equiserve.checks.formats.page_layout import layout
 from equiserve.checks.formats.parts import compares_models, parts_of
 from equiserve.checks.plots.canvas import VIRIDIS
-from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
+from equiserve.checks.plots.columns import drawn_columns, drawn_quantity, words_of, worst_row
 from equiserve.checks.plots.curves import Curves
 from equiserve.checks.plots.elements import words
 
@@ -24,6 +24,7 @@ def page_data(report: Mapping[str, Any]) -> dict[str, Any]:
     curves = Curves.of(inputs)
     # Two models have no mean.
     several = len(inputs) > 1 and not compares_models(report)
+    said, first = words_of(inputs[0]), drawn_columns(inputs[0], searched=len(inputs) == 1)
     return {
         "title": f"{report['model']}, version {report['version']}: {report['group']['name']}",
         "statement": report["statement"],
@@ -31,24 +32,32 @@ def page_data(report: Mapping[str, Any]) -> dict[str, Any]:
         "gates": report.get("gates", []),
         "facts": _facts(report),
         "viridis": [f"#{code}" for code in VIRIDIS],
-        "layout": layout(curves.elements, parameters, exact=bool(curves.exact.all())),
+        "layout": layout(
+            curves.elements,
+            parameters,
+            exact=bool(curves.exact.all()),
+            quantity=drawn_quantity(inputs[0]).partition(" of ")[0],
+        ),
+        "said": {"differs": said.differs, "mostly_differs": said.mostly_differs, "mean": said.mean},
+        "searched": [first["searched"][k] for k in curves.places[0]],
         "torus": [parameters.get("height"), parameters.get("width")],
         "elements": curves.elements,
         "words": [words(element, parameters) for element in curves.elements],
         "exact": curves.exact.tolist(),
-        "inputs": [_input(given, curves, index) for index, given in enumerate(inputs)],
+        "inputs": [_input(given, curves, index, searched=len(inputs) == 1) for index, given in enumerate(inputs)],
         "mean": _mean(curves) if several else None,
         "overview": _overview(curves) if several else None,
         "comparison": report["comparison"]["statement"] if compares_models(report) else None,
     }
 
 
-def _input(report: Mapping[str, Any], curves: Curves, index: int) -> dict[str, Any]:
-    columns = drawn_columns(report)
+def _input(report: Mapping[str, Any], curves: Curves, index: int, *, searched: bool) -> dict[str, Any]:
+    columns = drawn_columns(report, searched=searched)
     rows = curves.places[index]
     names = sorted({name for name in columns.get("label", []) if name is not None})
     prediction = (report["reference"] or {}).get("prediction")
     agrees = curves.agrees[index] if len(rows) else np.zeros(0, np.bool_)
+    uniform = agrees[[not columns["searched"][k] for k in rows]]
     return {
         "name": report["name"],
         "status": report["verdict"]["status"],
@@ -57,8 +66,8 @@ def _input(report: Mapping[str, Any], curves: Curves, index: int) -> dict[str, A
         "reference": prediction and prediction["label"],
         "quantity": drawn_quantity(report),
         "classes": "outputs" not in report,
-        "consistency": round(float(agrees.mean()), 4) if len(rows) else None,
-        "worst": _worst(report, rows),
+        "consistency": round(float(uniform.mean()), 4) if len(rows) else None,
+        "worst": _worst(report, columns, rows),
         "names": names,
         "answers": [None if (name := columns["label"][k]) is None else names.index(name) for k in rows],
         "probability": _rounded([columns["probability"][k] for k in rows]),
@@ -71,9 +80,9 @@ def _input(report: Mapping[str, Any], curves: Curves, index: int) -> dict[str, A
     }
 
 
-def _worst(report: Mapping[str, Any], rows: Sequence[int]) -> int | None:
-    worst = report["worst"]
-    return rows.index(worst["index"]) if worst is not None and worst["index"] in rows else None
+def _worst(report: Mapping[str, Any], columns: Mapping[str, Any], rows: Sequence[int]) -> int | None:
+    worst = worst_row(report, columns)
+    return rows.index(worst) if worst in rows else None
 
 
 def _mean(curves: Curves) -> dict[str, Any] | None:
@@ -128,6 +137,7 @@ def _controls(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     controls = report["controls"]
     if controls is None:
         return []
+    noun = words_of(report).noun
     repeat, acted, back = controls["repeat"], controls["did_it_act"], controls["round_trip"]
     same = "same bits" if repeat["identical"] else f"differs by {max(_numbers(repeat), default=0):.2g} (relative)"
     unrelated = ", ".join(
@@ -135,9 +145,9 @@ def _controls(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, value in controls["unrelated"].items()
     )
     found = [
-        ("the same picture again", f"{same}, {repeat['repeats']} times"),
-        ("unrelated pictures", f"{unrelated} (relative difference; near 0 means that the model does not look)"),
-        ("did it act", f"{acted['changed']} of {acted['of']} elements change the picture"),
+        (f"the same {noun} again", f"{same}, {repeat['repeats']} times"),
+        (f"unrelated {noun}s", f"{unrelated} (relative difference; near 0 means that the model does not look)"),
+        ("did it act", f"{acted['changed']} of {acted['of']} elements change the {noun}"),
     ]
     if back is not None:
         found.append(("there and back", f"{back['relative_error']:.2g} (relative), {back['agrees']:.0%} same answer"))

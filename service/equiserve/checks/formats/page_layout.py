@@ -14,7 +14,9 @@ Layout = dict[str, Any]
 _SIDE = 400
 
 
-def layout(elements: Sequence[ElementJson], parameters: Mapping[str, Any], *, exact: bool) -> Layout:
+def layout(
+    elements: Sequence[ElementJson], parameters: Mapping[str, Any], *, exact: bool, quantity: str = "probability"
+) -> Layout:
     """Return `kind`, `size` (width, height), `axes` and `marks`, one an element.
 
     Axes are texts `["t", x, y, anchor, words, turned]`, lines `["l", x1, y1, x2, y2]` and circles `["c", x, y, r]`.
@@ -25,12 +27,13 @@ def layout(elements: Sequence[ElementJson], parameters: Mapping[str, Any], *, ex
         elements: JSON values.
         parameters: Of the group.
         exact: Whether every element is.
+        quantity: What the radius of a polar plot is.
     """
     kind = kind_of(elements)
     if kind == "shift":
         return _shifts(elements, parameters)
     if kind == "rotation" and not (exact and len(elements) <= MOST_BARS):
-        return _polar(elements)
+        return _polar(elements, quantity)
     if kind == "rotation3d":
         return _discs(elements)
     return _tiles([words(element, parameters) for element in elements])
@@ -58,7 +61,7 @@ def _shifts(elements: Sequence[ElementJson], parameters: Mapping[str, Any]) -> L
     return _layout("cells", x0 + width + 8, y0 + height + 44, axes, marks)
 
 
-def _polar(elements: Sequence[ElementJson]) -> Layout:
+def _polar(elements: Sequence[ElementJson], quantity: str) -> Layout:
     cx, cy, radius = 230.0, 216.0, 178.0
     axes: list[Any] = [["c", cx, cy, radius * share] for share in (0.25, 0.5, 0.75, 1)]
     for angle in range(0, 360, 45):
@@ -71,7 +74,7 @@ def _polar(elements: Sequence[ElementJson]) -> Layout:
         ["t", cx + radius * share * 0.383 + 3, cy - radius * share * 0.924 - 3, "start", f"{share:g}", 0]
         for share in (0.25, 0.5, 0.75, 1)
     ]
-    axes.append(["t", cx, cy + radius + 38, "middle", "angle, counter-clockwise (degrees); radius: probability", 0])
+    axes.append(["t", cx, cy + radius + 38, "middle", f"angle, counter-clockwise (degrees); radius: {quantity}", 0])
     marks = [[element["angle_deg"], int(bool(element.get("reflected")))] for element in elements]
     return {**_layout("polar", 460, 446, axes, marks), "centre": [cx, cy, radius]}
 

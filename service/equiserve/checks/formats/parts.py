@@ -28,20 +28,24 @@ def parts_of(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def name_of(row: Mapping[str, Any]) -> str:
     """Return the name of an input."""
-    return str(
-        row.get("name")
-        or (f"picture {row['index']}" if "index" in row else "the input" if "outputs" in row else "the picture")
-    )
+    return str(row.get("name") or (f"{noun_of(row)} {row['index']}" if "index" in row else f"the {noun_of(row)}"))
+
+
+def noun_of(report: Mapping[str, Any]) -> str:
+    """Return what a report's input is."""
+    return "input" if "outputs" in report else "picture"
 
 
 def _other(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the other model's part of a comparison as a report; what the comparison leaves out is not known."""
     other = report["comparison"]
     columns = other["elements"]
-    agreeing = [label for label, same in zip(columns["label"], columns["agrees"], strict=True) if same]
+    labels = columns.get("label", ())
+    agreeing = [label for label, same in zip(labels, columns["agrees"], strict=False) if same]
     most = Counter(agreeing).most_common(1)
     # A margin that is missing is that of an output that was not finite.
-    margins = np.array([-2.0 if margin is None else margin for margin in columns["margin"]])
+    given = columns["margin"] if "margin" in columns else [-error for error in columns["relative_error"]]
+    margins = np.array([-2.0 if margin is None else margin for margin in given])
     worst = int(margins.argmin()) if margins.min() < margins.max() else None
     unknown = {"controls": None, "declared": None, "symmetrized_prediction": None}
     return {

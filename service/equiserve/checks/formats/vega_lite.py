@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from equiserve.checks.formats.parts import parts_of
-from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
+from equiserve.checks.plots.columns import drawn_columns, drawn_quantity, words_of
 from equiserve.checks.plots.elements import axis_angle, centred, kind_of, words
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -24,18 +24,19 @@ def to_vega_lite(report: Mapping[str, Any]) -> bytes:
     kind = kind_of([element for given in inputs for element in (given["elements"] or {"element": []})["element"]])
     rows = [row for given in inputs for row in _rows(given, kind)]
     quantity = drawn_quantity(report) if "outputs" in report else "probability of the reference"
+    agrees = words_of(inputs[0]).agrees if inputs else ""
     chart: dict[str, Any] = {"data": {"values": rows}}
     if len(inputs) > 1:
         facet = {"field": "input", "type": "nominal", "title": None}
-        chart |= {"columns": 3, "facet": facet, "spec": _chart(kind, quantity)}
+        chart |= {"columns": 3, "facet": facet, "spec": _chart(kind, quantity, agrees)}
     else:
-        chart |= _chart(kind, quantity)
+        chart |= _chart(kind, quantity, agrees)
     title = {"text": f"{report['model']}: {report['group']['name']}", "subtitle": report["statement"]}
     return orjson.dumps({"$schema": _SCHEMA, "title": title, **chart})
 
 
 def _rows(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    columns = drawn_columns(report)
+    columns = drawn_columns(report, searched=True)
     rows = []
     for k, element in enumerate(columns["element"]):
         probability = columns["probability"][k]
@@ -46,6 +47,7 @@ def _rows(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
             "answer": columns["label"][k],
             "agrees": columns["agrees"][k],
             "probability": probability,
+            "searched": columns["searched"][k],
         }
         if kind == "shift":
             row["dy"], row["dx"] = centred(element, report["group"]["parameters"])
@@ -79,7 +81,6 @@ _WHOLE_TITLE = {"titleLimit": 0}
 _AGREES = {
     "field": "agrees",
     "type": "nominal",
-    "title": "the reference's answer",
     "legend": _WHOLE_TITLE,
     "scale": {"domain": [True, False], "range": ["#0072b2", "#d55e00"]},
 }
@@ -87,7 +88,8 @@ _SQUARE = {"width": 340, "height": 340}
 _UNIT = {"scale": {"domain": [-1, 1]}}
 
 
-def _chart(kind: str, quantity: str) -> dict[str, Any]:
+def _chart(kind: str, quantity: str, agrees: str) -> dict[str, Any]:
+    coloured = {**_AGREES, "title": agrees}
     tooltip = [{"field": name} for name in ("element", "answer", "agrees", "exact")]
     tooltip.insert(2, {"field": "probability", "title": quantity})
     charts: dict[str, dict[str, Any]] = {
@@ -115,7 +117,7 @@ def _chart(kind: str, quantity: str) -> dict[str, Any]:
                 {
                     "mark": {"type": "point", "filled": True},
                     "encoding": {
-                        "color": _AGREES,
+                        "color": coloured,
                         "shape": {"field": "mirrored", "type": "nominal"},
                         "size": {"condition": {"test": "datum.exact", "value": 90}, "value": 25},
                         "tooltip": tooltip,
@@ -129,7 +131,7 @@ def _chart(kind: str, quantity: str) -> dict[str, Any]:
             "encoding": {
                 "x": {**_axis("angle_deg", "angle of the rotation (degrees)"), "scale": {"domain": [0, 180]}},
                 "y": _probability("y", quantity),
-                "color": _AGREES,
+                "color": coloured,
                 "tooltip": tooltip,
             },
         },
@@ -138,7 +140,7 @@ def _chart(kind: str, quantity: str) -> dict[str, Any]:
             "encoding": {
                 "y": {**_axis("element", "element", "nominal"), "sort": None, "axis": {"labelLimit": 0}},
                 "x": _probability("x", quantity),
-                "color": _AGREES,
+                "color": coloured,
                 "tooltip": tooltip,
             },
         },

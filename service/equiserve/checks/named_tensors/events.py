@@ -61,12 +61,17 @@ class TensorProgress:
     measured: TensorMeasurement
     members: NDArray[np.intp]
 
+    @property
+    def done(self) -> int:
+        """How many elements have an answer now."""
+        return int(self.members[-1]) + 1
+
     def to_json(self) -> dict[str, Any]:
         """Return the event as JSON values."""
         orbit = self.plan.orbit
         return {
             "model": self.model.name,
-            "done": int(self.members[-1]) + 1,
+            "done": self.done,
             "planned": len(orbit),
             "reference": None,
             "elements": {

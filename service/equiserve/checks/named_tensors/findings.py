@@ -18,9 +18,7 @@ from equiserve.checks.named_tensors.request import TensorCheckRequest
 from equiserve.symmetry import Element, OrbitOutputs, Thresholds, Verdict, judge, relative_errors
 from equiserve.symmetry.gates import verdict_of
 from equiserve.symmetry.member_errors import member_errors
-
-# The figure that a declared `value` bounds; another metric's value says nothing of it.
-_ERROR_METRICS = (None, "relative_error")
+from equiserve.symmetry.verdict import ERROR_METRICS
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ class OutputFindings:
         limits = Thresholds.for_dtype(self.outputs.outputs.dtype.name)
         declared = self.plan.declared
         floor = self.noise_floor or 0.0
-        if self.plan.level != "approximate" or declared is None or declared.metric not in _ERROR_METRICS:
+        if self.plan.level != "approximate" or declared is None or declared.metric not in ERROR_METRICS:
             return replace(limits, noise_floor=floor)
         tolerance = limits.error_tolerance if declared.tolerance is None else declared.tolerance
         return replace(limits, noise_floor=floor, error_level=declared.value, error_tolerance=tolerance)

@@ -33,7 +33,7 @@ class TensorMeasurement:
         stopped: Why elements were left out; None where none was.
         forward_passes: Rows that the model computed, padding and controls included.
         batches: Calls of the model.
-        transform_s: Seconds of one thread spent on moving tensors there and back.
+        transform_s: CPU seconds spent on moving tensors there and back.
         wall_s: Seconds from the request to the last answer.
     """
 

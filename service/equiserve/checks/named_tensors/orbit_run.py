@@ -56,7 +56,8 @@ class TensorOrbitRun:
             self.measured.repeats.append(await self._compute.run(self._as_came, answer))
         for name, inputs in (await self._compute.run(unrelated_inputs, orbit.inputs)).items():
             try:
-                answer = await self._infer_padded({key: array[None] for key, array in inputs.items()})
+                alone = {key: array[None] for key, array in inputs.items()}
+                answer = await self._infer_padded(alone, smallest_batch(self._model))
             except InternalError:
                 # It is no input that anybody cares for: the model may refuse it.
                 self.measured.unrelated[name] = None
@@ -68,7 +69,7 @@ class TensorOrbitRun:
         chunk = await self._compute.run(self._next_chunk)
         if chunk is None:
             return None
-        outputs = await self._infer_padded(chunk.inputs)
+        outputs = await self._infer_padded(chunk.inputs, self.measured.batch)
         members = await self._compute.run(self._take, chunk, outputs)
         self.measured.answered[members] = True
         return members
@@ -76,13 +77,13 @@ class TensorOrbitRun:
     # ---------------------------------------------------------------- on threads
 
     def _next_chunk(self) -> TensorOrbitChunk | None:
-        began = time.perf_counter()
+        began = time.thread_time()
         chunk = next(self._chunks, None)
-        self.measured.transform_s += time.perf_counter() - began
+        self.measured.transform_s += time.thread_time() - began
         return chunk
 
     def _take(self, chunk: TensorOrbitChunk, outputs: Named) -> NDArray[np.intp]:
-        began, measured = time.perf_counter(), self.measured
+        began, measured = time.thread_time(), self.measured
         members = np.arange(chunk.start, chunk.start + len(chunk.elements))
         settled, masks = self._settled(chunk.elements, outputs)
         measured.add(members, settled, masks, chunk.changed)
@@ -92,7 +93,7 @@ class TensorOrbitRun:
             seen = orbit_outputs(self._orbit.signature.fields[name], array[rows], None if mask is None else mask[rows])
             errors = member_errors(seen, seen.outputs[0])[1:]
             measured.errors[members] = np.maximum(measured.errors[members], errors)
-        measured.transform_s += time.perf_counter() - began
+        measured.transform_s += time.thread_time() - began
         return members
 
     def _as_came(self, outputs: Named) -> Named:
@@ -129,16 +130,16 @@ class TensorOrbitRun:
 
     # ---------------------------------------------------------------- through the engine
 
-    async def _infer_padded(self, members: Named) -> Named:
+    async def _infer_padded(self, members: Named, batch: int) -> Named:
         """Return the outputs of at most a batch of members, padded with the input: all batches are of one size."""
         size = len(next(iter(members.values())))
-        missing = self.measured.batch - size
+        missing = batch - size
         if missing:
             members = {
                 name: np.concatenate([array, np.repeat(self._input[name], missing, axis=0)])
                 for name, array in members.items()
             }
-        return {name: array[:size] for name, array in (await self._infer(members, self.measured.batch)).items()}
+        return {name: array[:size] for name, array in (await self._infer(members, batch)).items()}
 
     async def _infer(self, members: Named, size: int) -> Named:
         """Return the outputs [size, ...] of one call; a full queue is waited for once the check has begun."""

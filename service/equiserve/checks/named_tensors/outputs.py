@@ -78,6 +78,18 @@ def _compared(given: OrbitOutputs, reference: str) -> OrbitOutputs:
     return OrbitOutputs(members, None, chosen, given.kind, given.mask, given.peak)
 
 
+def consensus_strength(given: OrbitOutputs) -> float | None:
+    """Return how far the members agree on their consensus, 0 to 1: of classes the share of the most common one, of
+    numbers the share of the energy that the average keeps; None where they are compared with something else.
+    """
+    if given.truth.kind != "consensus":
+        return None
+    if given.truth.strength is not None:
+        return given.truth.strength.modal_share
+    members = given.outputs
+    return (rotation_consensus if given.kind == "rotations" else average_consensus)(members).strength
+
+
 def class_names(outputs: OrbitOutputs, labels: Sequence[str] | None) -> Sequence[str] | None:
     """Return the manifest's labels where they are those of this output."""
     fits = outputs.probabilities is not None and labels is not None and len(labels) == outputs.probabilities.shape[1]

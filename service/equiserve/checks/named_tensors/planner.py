@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from equiserve.artifact import Manifest, Symmetry
-from equiserve.checks.estimate import CheckEstimate, learned_seconds, smallest_batch
+from equiserve.checks.estimate import CheckEstimate, even_batch, learned_seconds, smallest_batch
 from equiserve.checks.named_tensors.controls import UNRELATED, repeat_sizes
 from equiserve.checks.named_tensors.request import TensorCheckRequest, TensorReference
 from equiserve.checks.planner import standing_level
@@ -28,6 +28,7 @@ from equiserve.symmetry import (
     dry_run,
     group_from_spec,
 )
+from equiserve.symmetry.gates import Gate, gates_from_json
 
 # Of one batch of moved inputs.
 _BATCH_BYTES = 32 << 20
@@ -44,6 +45,7 @@ class TensorPlan:
         batch: Members in each call of the model.
         estimate: What the check costs.
         draw: How the elements were drawn at random; None where they were not.
+        gates: What the metrics must reach; none = the declared level decides.
     """
 
     orbit: TensorOrbit
@@ -52,6 +54,7 @@ class TensorPlan:
     batch: int
     estimate: CheckEstimate
     draw: Draw | None = None
+    gates: tuple[Gate, ...] = ()
 
     @property
     def group(self) -> Group[Any]:
@@ -77,7 +80,8 @@ def plan_tensor_check(model: ServedModel, request: TensorCheckRequest, *, max_or
     orbit = TensorOrbit.of(arrays, signature, elements=selection.elements)
     level = standing_level(declared, manifest, model.version)
     batch = _batch(model, orbit)
-    return TensorPlan(orbit, level, declared, batch, _estimate(model, orbit, batch), selection.draw)
+    gates = tuple(gates_from_json(request.gate))
+    return TensorPlan(orbit, level, declared, batch, _estimate(model, orbit, batch), selection.draw, gates)
 
 
 def _resolve(manifest: Manifest, asked: object, arrays: Mapping[str, np.ndarray]) -> tuple[Signature, Symmetry | None]:
@@ -152,11 +156,13 @@ def _batch(model: ServedModel, orbit: TensorOrbit) -> int:
     if not model.batched:
         return 1
     member = sum(array.nbytes for array in orbit.inputs.values())
-    return max(model.min_batch, min(model.background_rows(), len(orbit), _BATCH_BYTES // max(member, 1)))
+    most = max(1, min(model.background_rows(), len(orbit), _BATCH_BYTES // max(member, 1)))
+    return max(model.min_batch, even_batch(len(orbit), most))
 
 
 def _estimate(model: ServedModel, orbit: TensorOrbit, batch: int) -> CheckEstimate:
-    sizes = repeat_sizes(batch, smallest_batch(model)) + [batch] * len(UNRELATED)
+    smallest = smallest_batch(model)
+    sizes = repeat_sizes(batch, smallest) + [smallest] * len(UNRELATED)
     full = -(-len(orbit) // batch)
     calls, rows = len(sizes) + full, sum(sizes) + full * batch
     return CheckEstimate(len(orbit), int(orbit.exact.sum()), batch, calls, rows, learned_seconds(model, rows, calls))

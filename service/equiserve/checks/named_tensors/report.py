@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equiserve.checks.gated import gates_over
 from equiserve.checks.named_tensors.findings import OutputFindings, TensorFindings, stopped
 from equiserve.checks.named_tensors.measurement import TensorMeasurement
+from equiserve.checks.named_tensors.outputs import consensus_strength
 from equiserve.checks.named_tensors.planner import TensorPlan
 from equiserve.checks.named_tensors.request import TensorCheckRequest
 from equiserve.checks.report import CheckReport, report_head
+from equiserve.checks.spectrum import spectrum_json, spectrum_over
 from equiserve.engine import ServedModel
 from equiserve.symmetry import METRICS, Verdict, measure
 
@@ -43,6 +46,7 @@ def write_tensor_report(
         "bitwise_identical": {"identical": int((found.identical & found.exact).sum()), "of": int(found.exact.sum())},
         "noise_floor": content["noise_floor"] | {"value": max(floors, default=None)},
         "controls": _controls(found),
+        "spectrum": _spectrum(found),
         "elements": {
             "element": [element.to_json() for element in found.elements],
             "exact": found.exact.tolist(),
@@ -51,6 +55,8 @@ def write_tensor_report(
         },
         "outputs": {output.name: _output(output, found.exact) for output in outputs},
     }
+    if plan.gates:
+        content |= gates_over([content], plan.gates)
     return CheckReport(content)
 
 
@@ -89,6 +95,7 @@ def _output(output: OutputFindings, exact: NDArray[np.bool_]) -> dict[str, Any]:
         "kind": "classes" if given.probabilities is not None else given.kind,
         "verdict": output.verdict.to_json(),
         "reference": given.truth.kind,
+        "strength": consensus_strength(given),
         "summary": _summary(output, exact),
         "worst": int(errors.argmax()),
         "noise_floor": output.noise_floor,
@@ -112,6 +119,17 @@ def _summary(output: OutputFindings, exact: NDArray[np.bool_]) -> dict[str, Any]
         "resampled": None if exact.all() else measure(given.subset(others), names),
         "all": measure(given, names),
     }
+
+
+def _spectrum(found: TensorFindings) -> dict[str, Any] | None:
+    """Return the orbit spectrum of the output that is furthest off; None where there is none."""
+    if not found.finite.all() or len(found.elements) < len(found.plan.orbit):
+        return None
+    worst = found.worst_output
+    if worst.outputs.rows.dtype.kind != "f":
+        return None
+    spectrum = spectrum_over(found.plan.group, found.elements, worst.outputs.rows)
+    return spectrum_json(spectrum, worst.thresholds.exact_error**2)
 
 
 def _over_outputs(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:

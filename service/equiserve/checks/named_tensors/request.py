@@ -30,6 +30,9 @@ class TensorCheckRequest:
             the Reynolds operator; of classes the vote).
         metrics: Names of the summary metrics; None = those that suit each output.
         outputs: Whether the report carries the outputs, pulled back, for each element.
+        compare_with: Another model with inputs of the same names to run on the same elements, `name` or
+            `name:version`.
+        gate: What a metric must reach, as in `CheckRequest`.
     """
 
     model: str
@@ -41,3 +44,5 @@ class TensorCheckRequest:
     reference: TensorReference = "identity"
     metrics: Sequence[str] | None = None
     outputs: bool = False
+    compare_with: str | None = None
+    gate: Any = None

@@ -41,7 +41,7 @@ def draw_bars(plot: NeroPlot) -> tuple[list[str], float]:
     parts.append(text(_LEFT + _LENGTH / 2, below + 38, plot.quantity, anchor="middle"))
     entries: list[tuple[str, str]] = []
     if not plot.agrees.all():
-        entries += [(BLUE, "the reference's answer"), (VERMILLION, plot.other_answer)]
+        entries += [(BLUE, plot.words.agrees), (VERMILLION, plot.other_answer)]
     if plot.band is not None:
         entries.append((INK, BAND_WORDS))
     x, y = float(_LEFT), below + 62

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from equiserve.checks.plots.columns import drawn_columns
+from equiserve.checks.plots.columns import drawn_columns, words_of
 from equiserve.checks.plots.elements import ElementJson
 from equiserve.checks.plots.plot import NeroPlot, Sheet
 
@@ -37,7 +37,8 @@ class Curves:
     @classmethod
     def of(cls, reports: Sequence[Mapping[str, Any]]) -> Curves:
         """Return the curves of n >= 1 reports over the elements that all of them checked, in the first one's order."""
-        columns = [drawn_columns(report) for report in reports]
+        # Where a search went differs from input to input: no mean holds it.
+        columns = [drawn_columns(report, searched=len(reports) == 1) for report in reports]
         rows = [{_key(element): k for k, element in enumerate(column["element"])} for column in columns]
         shared = [key for key in rows[0] if all(key in row for row in rows)]
         places = [[row[key] for key in shared] for row in rows]
@@ -104,7 +105,9 @@ class Curves:
             2 * agreeing >= n,
             [f"{count} of {n} agree" for count in agreeing],
             int(mean.argmin()) if len(mean) and mean.min() < mean.max() else None,
-            "mean probability of the reference class",
+            words_of(report["inputs"][0]).mean,
+            words_of(report["inputs"][0]),
+            np.zeros(len(self.elements), np.bool_),
             n,
             self.band(),
         )

@@ -97,7 +97,7 @@ def _legend(plot: NeroPlot, y: float) -> list[str]:
     x = MARGIN + 6.0
     parts = [
         f'<circle cx="{x:g}" cy="{y - 4:g}" r="4.5" fill="none" stroke="{INK}"/>',
-        text(x + 12, y, "the reference's answer"),
+        text(x + 12, y, plot.words.agrees),
     ]
     if not plot.agrees.all():
         x += 190

@@ -40,6 +40,10 @@ def draw_heat_map(plot: NeroPlot) -> tuple[list[str], float]:
     parts.append(
         _crosses([centre(int(k)) for k in np.flatnonzero(~plot.agrees & np.isfinite(plot.probabilities))], spread)
     )
+    dot = max(1.0, min(spread * 0.16, 3.0))
+    for tried in np.flatnonzero(plot.searched):
+        x, y = centre(int(tried))
+        parts.append(_dot(x, y, dot))
     ring = max(spread * 0.5, 5.0)
     if plot.elements:
         x, y = centre(0)
@@ -95,6 +99,10 @@ def _square(x: float, y: float, width: float, height: float, fill: str) -> str:
     )
 
 
+def _dot(x: float, y: float, radius: float) -> str:
+    return f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{radius:g}" fill="{INK}" stroke="#ffffff" stroke-width="0.8"/>'
+
+
 def _crosses(centres: list[tuple[float, float]], cell: float) -> str:
     if not centres:
         return ""
@@ -146,6 +154,14 @@ def _legend(plot: NeroPlot, x: float, y: float, gaps: bool) -> list[str]:
         entries.append((box + cross, plot.other_answer))
     if not finite.all():
         entries.append((f'<rect x="{x:g}" y="{{top:g}}" width="16" height="16" fill="{VERMILLION}"/>', "not finite"))
+    if plot.searched.any():
+        box = f'<rect x="{x:g}" y="{{top:g}}" width="16" height="16" fill="{colour(0.6)}"/>'
+        entries.append(
+            (
+                box + f'<circle cx="{x + 8:g}" cy="{{y:g}}" r="2.5" fill="{INK}" stroke="#ffffff"/>',
+                "tried by the search",
+            )
+        )
     if gaps:
         entries.append((f'<rect x="{x:g}" y="{{top:g}}" width="16" height="16" fill="{GREY}"/>', "not checked"))
     parts = []

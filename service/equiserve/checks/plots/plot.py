@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from equiserve.checks.plots.columns import drawn_columns, drawn_quantity
+from equiserve.checks.plots.columns import Words, drawn_columns, drawn_quantity, words_of, worst_row
 from equiserve.checks.plots.elements import ElementJson
 
 
@@ -62,6 +62,8 @@ class NeroPlot:
         answers: The answers in words; None where the output was not finite.
         worst: Index of the element furthest from the reference; None where all are alike.
         quantity: What is plotted, in words.
+        words: What an element that agrees is called, and one that does not.
+        searched: [m] bool, whether a search tried the element beside the orbit.
         inputs: Number of inputs n.
         band: Lower and upper limit [m] of the mean; None for one input.
     """
@@ -75,13 +77,15 @@ class NeroPlot:
     answers: Sequence[str | None]
     worst: int | None
     quantity: str
+    words: Words
+    searched: np.ndarray
     inputs: int = 1
     band: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> NeroPlot:
         """Return what the plot of one input's report shows; `report` is `CheckReport.to_json()`."""
-        columns = drawn_columns(report)
+        columns = drawn_columns(report, searched=True)
         return cls(
             sheet=Sheet.of(report),
             parameters=report["group"]["parameters"],
@@ -90,11 +94,13 @@ class NeroPlot:
             probabilities=np.array([np.nan if p is None else p for p in columns.get("probability", [])], np.float64),
             agrees=np.array(columns.get("agrees", []), np.bool_),
             answers=columns.get("label", []),
-            worst=None if report["worst"] is None else int(report["worst"]["index"]),
+            worst=worst_row(report, columns),
             quantity=drawn_quantity(report),
+            words=words_of(report),
+            searched=np.array(columns["searched"], np.bool_),
         )
 
     @property
     def other_answer(self) -> str:
         """The legend's words for an element that does not agree."""
-        return "another answer" if self.inputs == 1 else "most inputs: other answer"
+        return self.words.differs if self.inputs == 1 else self.words.mostly_differs

@@ -27,7 +27,11 @@ def draw_polar(plot: NeroPlot) -> tuple[list[str], float]:
     angles = [float(element["angle_deg"]) for element in plot.elements]
     reflected = [bool(element.get("reflected")) for element in plot.elements]
     around = [
-        sorted((k for k in range(len(angles)) if reflected[k] == mirrored), key=lambda k: angles[k])
+        # What a search tried lies close together: its points are not joined.
+        sorted(
+            (k for k in range(len(angles)) if reflected[k] == mirrored and not plot.searched[k]),
+            key=lambda k: angles[k],
+        )
         for mirrored in (False, True)
     ]
     bands = [] if plot.band is None else [_ring(angles, members, *plot.band) for members in around]
@@ -37,7 +41,8 @@ def draw_polar(plot: NeroPlot) -> tuple[list[str], float]:
             parts.append(f'<path d="{path}" fill="none" stroke="{BLUE}" stroke-width="1.5"{dash}/>')
     for k, angle in enumerate(angles):
         x, y = _place(angle, plot.probabilities[k])
-        fill = BLUE if plot.agrees[k] else VERMILLION
+        hue = BLUE if plot.agrees[k] else VERMILLION
+        fill = f'#ffffff" stroke="{hue}' if plot.searched[k] else hue
         size = 5.5 if plot.exact[k] else 2.6
         if reflected[k]:
             side = 2 * size
@@ -120,6 +125,9 @@ def _legend(plot: NeroPlot, reflected: Sequence[bool]) -> list[str]:
         entries.append((f'<circle cx="{x:g}" cy="{{y:g}}" r="5.5" fill="{BLUE}"/>', "exact (pixels permuted)"))
     if not exact.all():
         entries.append((f'<circle cx="{x:g}" cy="{{y:g}}" r="2.6" fill="{BLUE}"/>', "resampled"))
+    if plot.searched.any():
+        hollow = f'<circle cx="{x:g}" cy="{{y:g}}" r="2.6" fill="#ffffff" stroke="{BLUE}"/>'
+        entries.append((hollow, "tried by the search"))
     if any(reflected):
         entries.append((f'<rect x="{x - 5:g}" y="{{top:g}}" width="10" height="10" fill="{BLUE}"/>', "mirrored first"))
     if (~plot.agrees & finite).any():

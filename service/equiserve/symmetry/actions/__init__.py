@@ -4,7 +4,7 @@
 """
 
 from equiserve.symmetry.actions.action import Action, Invariant, ProductAction, TensorAction
-from equiserve.symmetry.actions.body import BodyAction
+from equiserve.symmetry.actions.body import BodyAction, PivotedPoint
 from equiserve.symmetry.actions.boxes import Boxes, Keypoints, PixelCoordinates
 from equiserve.symmetry.actions.brightness import Brightness
 from equiserve.symmetry.actions.coordinates import Angles, Components, Homogeneous, Orientations, Signed
@@ -27,6 +27,7 @@ __all__ = [
     "Orientations",
     "PictureAction",
     "PictureField",
+    "PivotedPoint",
     "PixelCoordinates",
     "PixelGrid",
     "ProductAction",

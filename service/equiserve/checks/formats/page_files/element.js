@@ -7,7 +7,7 @@ function open(i) {
   at("input-statement").textContent = input.statement;
   const quantity = input.quantity;
   drawPlot("one-plot", input, `${quantity} on the orbit of ${input.name}`);
-  drawLegend("one-legend", input, quantity, "another answer");
+  drawLegend("one-legend", input, quantity, data.said.differs);
   fill("controls", input.controls.map(([name, value]) => html("tr", {}, html("th", {}, name), html("td", {}, value))));
   if (data.overview) drawOverview();
   if (inputs.length > 1) drawInputs();
@@ -24,14 +24,14 @@ function select(k) {
   drawPictures(input);
   const answer = input.answers[k] === null ? "not finite" : input.names[input.answers[k]];
   const values = [
-    ["kind", data.exact[k] ? "exact: pixels are permuted, nothing is lost" : "resampled, or content is lost at the border"],
-    ["answer", `${answer}${input.agrees[k] ? "" : " (not the reference's)"}`],
-    ["reference", input.reference ?? "none"],
+    ["kind", (data.exact[k] ? "exact: nothing is interpolated or lost" : "resampled, or content is lost at the border") + (data.searched[k] ? "; tried by the search for the worst" : "")],
+    ["answer", `${answer}${input.agrees[k] ? "" : input.classes ? " (not the reference's)" : " (does not follow the input)"}`],
+    ...(input.classes ? [["reference", input.reference ?? "none"]] : []),
     [input.quantity, shown(input.probability[k])],
-    ["margin over the next class", input.classes ? shown(input.margin[k]) : "no classes"],
-    ["relative error of the outputs", input.error[k] === null ? "not finite" : String(input.error[k])],
+    ...(input.classes ? [["margin over the next class", shown(input.margin[k])]] : []),
+    ["relative error of the outputs", input.error[k] === null ? (data.searched[k] ? "not kept" : "not finite") : String(input.error[k])],
   ];
-  if (data.mean) values.push(["mean probability over all inputs", `${shown(data.mean.probability[k])}, between ${shown(data.mean.low[k])} and ${shown(data.mean.high[k])} at 95 %; ${data.mean.agreeing[k]} of ${inputs.length} inputs agree`]);
+  if (data.mean) values.push(["mean over all inputs", `${shown(data.mean.probability[k])}, between ${shown(data.mean.low[k])} and ${shown(data.mean.high[k])} at 95 %; ${data.mean.agreeing[k]} of ${inputs.length} inputs agree`]);
   fill("values", values.map(([name, value]) => html("tr", {}, html("th", {}, name), html("td", {}, value))));
   for (const line of at("elements").tBodies[0].rows) line.classList.toggle("now", Number(line.dataset.k) === k);
 }
@@ -67,7 +67,7 @@ function drawTable() {
   const input = inputs[chosen];
   fill("elements", data.words.map((words, k) => {
     const answer = input.answers[k] === null ? "not finite" : input.names[input.answers[k]];
-    const line = row([[String(k), "number"], [words], [data.exact[k] ? "yes" : "no"], [answer], [shown(input.probability[k]), "number"], [input.classes ? shown(input.margin[k]) : "", "number"], [input.agrees[k] ? "yes" : "no"], [String(input.error[k] ?? "not finite"), "number"]], { class: k === now ? "pick now" : "pick", "data-k": k });
+    const line = row([[String(k), "number"], [data.searched[k] ? `${words} (search)` : words], [data.exact[k] ? "yes" : "no"], [answer], [shown(input.probability[k]), "number"], [input.classes ? shown(input.margin[k]) : "", "number"], [input.agrees[k] ? "yes" : "no"], [String(input.error[k] ?? (data.searched[k] ? "" : "not finite")), "number"]], { class: k === now ? "pick now" : "pick", "data-k": k });
     line.addEventListener("click", () => select(k));
     return line;
   }));

@@ -14,7 +14,7 @@ function drawProfile(mean) {
   const every = mean.averaged > 1 ? `, averaged over every ${mean.averaged}` : "";
   plot.append(svg("text", { x: left, y: 12 }, `mean with its 95 % band, in ascending order${every}`));
   plot.append(svg("text", { x: left + width / 2, y: top + height + 38, "text-anchor": "middle" }, "share of the elements, weakest first (%)"));
-  plot.append(svg("text", { x: 13, y: top + height / 2, "text-anchor": "middle", transform: `rotate(-90 13 ${top + height / 2})` }, "mean probability"));
+  plot.append(svg("text", { x: 13, y: top + height / 2, "text-anchor": "middle", transform: `rotate(-90 13 ${top + height / 2})` }, "mean"));
   at("mean-profile").replaceChildren(plot);
 }
 function drawOverview() {

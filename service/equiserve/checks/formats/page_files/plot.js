@@ -26,7 +26,7 @@ function ring(k) {
 }
 // Neighbours that are too far apart are not joined: nothing was measured in between.
 function joined(mirrored) {
-  const members = layout.marks.map((mark, k) => k).filter((k) => layout.marks[k][1] === mirrored);
+  const members = layout.marks.map((mark, k) => k).filter((k) => layout.marks[k][1] === mirrored && !data.searched[k]);
   members.sort((a, b) => layout.marks[a][0] - layout.marks[b][0]);
   if (members.length < 3) return [];
   const gaps = members.map((k, i) => (layout.marks[members[(i + 1) % members.length]][0] - layout.marks[k][0] + 360) % 360);
@@ -71,6 +71,7 @@ function mark(plot, curve, k) {
       words.style.pointerEvents = "none";
       plot.append(words);
     }
+    if (data.searched[k]) plot.append(svg("circle", { class: "tried", cx: x + w / 2, cy: y + h / 2, r: Math.min(w * 0.16, 3) }));
     if (!agrees && value !== null) {
       const arm = Math.min(w * 0.24, 5), cx = w >= LARGE ? x + 10 : x + w / 2, cy = w >= LARGE ? y + 10 : y + h / 2;
       plot.append(svg("path", { class: value > 0.55 ? "cross dark" : "cross", d: `M${cx - arm} ${cy - arm}l${2 * arm} ${2 * arm}m0 ${-2 * arm}l${-2 * arm} ${2 * arm}` }));
@@ -79,7 +80,7 @@ function mark(plot, curve, k) {
   }
   for (const [x, y] of places(k, curve)) {
     const polar = layout.kind === "polar", size = !polar || data.exact[k] ? 5 : 3;
-    const kind = polar ? `mark ${agrees ? "same" : "other"}` : "mark edge";
+    const kind = polar ? `mark ${agrees ? "same" : "other"}${data.searched[k] ? " hollow" : ""}` : "mark edge";
     let node;
     if (polar ? layout.marks[k][1] : !agrees)
       node = polar ? svg("rect", { x: x - size, y: y - size, width: 2 * size, height: 2 * size }) : svg("path", { d: `M${x} ${y - size - 1}l${size + 1} ${2 * size}h${-2 * size - 2}Z` });
@@ -127,8 +128,10 @@ function drawLegend(id, curve, quantity, other) {
     entries.push(html("span", {}, `radius: ${quantity}`));
     if (data.exact.some((v) => v)) entries.push(html("span", {}, small(svg("circle", { cx: 9, cy: 9, r: 5, class: "same" })), "exact (pixels permuted)"));
     if (data.exact.some((v) => !v)) entries.push(html("span", {}, small(svg("circle", { cx: 9, cy: 9, r: 3, class: "same" })), "resampled"));
+    if (data.searched.some((v) => v)) entries.push(html("span", {}, small(svg("circle", { cx: 9, cy: 9, r: 3, class: "same hollow" })), "tried by the search"));
     if (layout.marks.some((mark) => mark[1])) entries.push(html("span", {}, small(svg("rect", { x: 4, y: 4, width: 10, height: 10, class: "same" })), "mirrored first"));
   }
+  if (!polar && data.searched.some((v) => v)) entries.push(html("span", {}, small(svg("rect", { width: 18, height: 18, fill: colour(0.6) }), svg("circle", { cx: 9, cy: 9, r: 3, class: "tried" })), "tried by the search"));
   if (curve.agrees.some((v) => !v)) {
     const sign = polar ? svg("circle", { cx: 9, cy: 9, r: 5, class: "other" }) : layout.kind === "dots" ? svg("path", { d: "M9 3l6 11H3Z", class: "outline" }) : svg("path", { d: "M4 4l10 10m0 -10l-10 10", class: "cross" });
     const box = layout.kind === "cells" ? [svg("rect", { width: 18, height: 18, fill: colour(0.2) }), sign] : [sign];

@@ -23,7 +23,7 @@ at("overview").hidden = inputs.length === 1 || data.comparison !== null;
 if (data.mean) {
   at("mean").hidden = false;
   drawPlot("mean-plot", data.mean, "mean over all inputs");
-  drawLegend("mean-legend", data.mean, "mean probability of each input's reference class", "another answer for most inputs");
+  drawLegend("mean-legend", data.mean, data.said.mean, data.said.mostly_differs);
   if (layout.kind !== "polar") drawProfile(data.mean);
 }
 now = inputs[0].worst ?? 0;
