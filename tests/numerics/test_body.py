@@ -4,9 +4,10 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from tests.scans import random_pose
 
 from equiserve.errors import InvalidRequest
 from equiserve.numerics.body_model import JOINT_NAMES, PARENTS, bundled_body, read_body
@@ -15,14 +16,6 @@ from equiserve.numerics.rotation_averaging import chordal_mean, nearest_rotation
 from equiserve.numerics.skinning import global_rotations, local_rotations, skin
 
 seeds = st.integers(0, 2**32 - 1)
-
-
-def random_pose(seed, *, degrees=60.0):
-    """A body pose: local rotation vectors of any direction, of `degrees` standard deviation; any root."""
-    rng = np.random.default_rng(seed)
-    local = Rotation.from_rotvec(rng.normal(0, np.radians(degrees) / 3**0.5, (24, 3))).as_matrix()
-    local[0] = Rotation.random(random_state=rng).as_matrix()
-    return global_rotations(local)
 
 
 def skinned_by_homogeneous_matrices(body, rotations, betas, pelvis):
@@ -65,6 +58,7 @@ def test_joints_are_what_the_regressor_gives(tmp_path):
 
 
 @given(seeds)
+@settings(max_examples=20, deadline=None)
 def test_skinning_is_that_of_the_homogeneous_matrices(seed):
     body, rng = bundled_body(), np.random.default_rng(seed)
     rotations, betas, pelvis = random_pose(seed), rng.normal(size=10), rng.normal(size=3)

@@ -61,7 +61,7 @@ class BodyModel:
     @property
     def betas(self) -> int:
         """Number B of shape coefficients."""
-        return self.shape_directions.shape[2]
+        return int(self.shape_directions.shape[2])
 
     def rest_vertices(self, betas: NDArray[Any]) -> NDArray[np.float64]:
         """Return the vertices [..., V, 3] of the shapes `betas` [..., B], unposed."""

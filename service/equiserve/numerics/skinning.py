@@ -70,7 +70,7 @@ def skin(
     joints = posed_joints(rest_joints, turns, pelvis)
     rest = body.rest_vertices(betas)
     if body.pose_directions is not None:
-        rest = rest + _pose_correctives(body, turns)
+        rest = rest + pose_correctives(body, turns)
     # R_j v + (p_j - R_j J_j), blended as 3 x 4 matrices: one product of [V, 24] with [24, 12].
     offsets = joints - (turns @ rest_joints[..., None])[..., 0]
     parts = np.concatenate([turns, offsets[..., None]], axis=-1).reshape(*turns.shape[:-2], 12)
@@ -79,7 +79,8 @@ def skin(
     return vertices, joints
 
 
-def _pose_correctives(body: BodyModel, rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+def pose_correctives(body: BodyModel, rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a body with pose correctives adds to its rest vertices, [..., V, 3], in global rotations."""
     assert body.pose_directions is not None  # the caller looked
     bent = (local_rotations(rotations)[..., 1:, :, :] - _IDENTITY).reshape(*rotations.shape[:-3], -1)
     moved = bent @ body.pose_directions.reshape(-1, body.pose_directions.shape[2]).T
