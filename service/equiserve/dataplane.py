@@ -33,6 +33,7 @@ from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
 from equiserve.symmetry import group_catalogue, metric_catalogue
 from equiserve.tasks.classify import Classification, ClassifyRequest, classify
+from equiserve.tasks.fit import BodyFit, BodyRegistry, FitRequest, cloud_inputs, fit
 from equiserve.tasks.regress import Regression, RegressRequest, regress
 from equiserve.tasks.symmetrize import infer_symmetrized
 
@@ -112,6 +113,7 @@ class DataPlane:
             ttl_s=settings.job_ttl_s,
         )
         self.jobs = Jobs(self.checker, store, max_elements=settings.max_job_elements)
+        self.bodies = BodyRegistry(settings.bodies)
         self.smoke = SmokeChecks(self.checker)
         self.monitor = TrafficMonitor(self.checker, settings.monitor_share) if settings.monitor_share else None
         if settings.smoke_check:
@@ -282,6 +284,21 @@ class DataPlane:
         """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
         return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
+    async def fit(self, request: FitRequest, context: RequestContext) -> BodyFit:
+        """Fit a body to a point cloud; see `tasks.fit`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await _counted(model, fit(model, request, context, compute=self.compute, bodies=self.bodies))
+
+    async def cloud_inputs(
+        self, name: str, version: str, content: bytes | np.ndarray, *, file_format: str | None, unit: str
+    ) -> dict[str, np.ndarray]:
+        """Return a cloud's file as the inputs of a body fitter, for checks; see `tasks.fit.cloud_inputs`."""
+        model = await self.repository.get(name, version)
+        return await cloud_inputs(model, content, compute=self.compute, file_format=file_format, unit=unit)
+
+    async def takes_clouds(self, name: str, version: str = "") -> bool:
+        """Return whether a model is declared to fit bodies; raises NotFound."""
+        return (await self.repository.get(name, version)).manifest.task == "fit"
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

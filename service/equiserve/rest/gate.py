@@ -113,6 +113,8 @@ def route_group(path: str) -> RouteGroup:
     checks = ("/equivariance", "/equivariance_stream", "/equivariance/candidates")
     if path.startswith("/v2/models/") and path.endswith(checks):
         return "check"
+    if path.startswith("/v2/models/") and path.endswith("/fit"):
+        return "inference"
     if path == "/v2/jobs" or path.startswith("/v2/jobs/"):
         return "check"
     return "metadata"
