@@ -1,9 +1,11 @@
-"""Bodies in random poses and scans of them, for tests."""
+"""Bodies in random poses and scans of them, and body files, for tests."""
+
+import io
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from equiserve.numerics.body_model import bundled_body
+from equiserve.numerics.body_model import PARENTS, bundled_body
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.skinning import global_rotations, skin
 
@@ -48,3 +50,26 @@ def vertex_errors(found, person):
     got, _ = skin(body, found.rotations, found.betas, found.pelvis)
     expected, _ = skin(body, person.rotations, person.betas, person.pelvis)
     return np.linalg.norm(got - expected, axis=1)
+
+
+def smpl_arrays(body):
+    """The arrays of an SMPL file with this body's geometry, and a pelvis that is not at the origin."""
+    shift = np.array([0.0, -0.24, 0.03])
+    nearest = np.linalg.norm(body.template[:, None] - body.joint_template, axis=-1)
+    regressor = np.exp(-((nearest / 0.05) ** 2)).T + 1e-12
+    table = np.array([PARENTS, range(24)], np.int64)
+    table[0, 0] = 4294967295
+    return {
+        "v_template": body.template + shift,
+        "shapedirs": body.shape_directions,
+        "J_regressor": regressor / regressor.sum(axis=1, keepdims=True),
+        "weights": body.weights,
+        "kintree_table": table.astype(np.uint32),
+        "f": body.faces,
+    }
+
+
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()

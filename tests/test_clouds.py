@@ -6,10 +6,10 @@ import struct
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
-from tests.scans import random_person, scan
 
 from equiserve.clouds import MAX_POINTS, prepare_cloud, read_cloud
 from equiserve.errors import InvalidRequest
+from scans import random_person, scan
 
 CLOUD = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
 

@@ -27,7 +27,7 @@ from equiserve.checks.smoke import SmokeChecks
 from equiserve.engine import Admission, CalibrationCache, ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.engine.validation import validate
-from equiserve.errors import InvalidRequest, NotFound, Unavailable, Unsupported
+from equiserve.errors import EquiServeError, InvalidRequest, NotFound, Unavailable, Unsupported
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
@@ -284,6 +284,7 @@ class DataPlane:
         """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
         return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
+
     async def fit(self, request: FitRequest, context: RequestContext) -> BodyFit:
         """Fit a body to a point cloud; see `tasks.fit`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
@@ -297,8 +298,11 @@ class DataPlane:
         return await cloud_inputs(model, content, compute=self.compute, file_format=file_format, unit=unit)
 
     async def takes_clouds(self, name: str, version: str = "") -> bool:
-        """Return whether a model is declared to fit bodies; raises NotFound."""
-        return (await self.repository.get(name, version)).manifest.task == "fit"
+        """Return whether a model is there and declared to fit bodies."""
+        try:
+            return (await self.repository.get(name, version)).manifest.task == "fit"
+        except EquiServeError:  # whoever uses the model will say so
+            return False
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

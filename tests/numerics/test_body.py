@@ -1,19 +1,17 @@
 """The body, its skinning, the order of points and the mean of rotations, each against an independent truth."""
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from tests.scans import random_pose
 
 from equiserve.errors import InvalidRequest
 from equiserve.numerics.body_model import JOINT_NAMES, PARENTS, bundled_body, read_body
 from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.rotation_averaging import chordal_mean, nearest_rotation, nearest_rotation_by_davenport
 from equiserve.numerics.skinning import global_rotations, local_rotations, skin
+from scans import npz, random_pose, smpl_arrays
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -167,26 +165,3 @@ def test_the_nearest_rotation_of_any_matrix_is_a_rotation(seed):
     nearest = nearest_rotation(matrices)
     np.testing.assert_allclose(np.linalg.det(nearest), 1, atol=1e-12)
     np.testing.assert_allclose(nearest @ np.swapaxes(nearest, 1, 2), np.broadcast_to(np.eye(3), (5, 3, 3)), atol=1e-12)
-
-
-def smpl_arrays(body):
-    """The arrays of an SMPL file with this body's geometry, and a pelvis that is not at the origin."""
-    shift = np.array([0.0, -0.24, 0.03])
-    nearest = np.linalg.norm(body.template[:, None] - body.joint_template, axis=-1)
-    regressor = np.exp(-((nearest / 0.05) ** 2)).T + 1e-12
-    table = np.array([PARENTS, range(24)], np.int64)
-    table[0, 0] = 4294967295
-    return {
-        "v_template": body.template + shift,
-        "shapedirs": body.shape_directions,
-        "J_regressor": regressor / regressor.sum(axis=1, keepdims=True),
-        "weights": body.weights,
-        "kintree_table": table.astype(np.uint32),
-        "f": body.faces,
-    }
-
-
-def npz(**arrays):
-    file = io.BytesIO()
-    np.savez(file, **arrays)
-    return file.getvalue()

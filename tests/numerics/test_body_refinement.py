@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from tests.scans import random_person, scan, shaken, vertex_errors
 
 from equiserve.numerics.body_model import bundled_body
 from equiserve.numerics.body_refinement import rest_surface
@@ -14,6 +13,7 @@ from equiserve.numerics.posed_surface import BodyParameters, PosedSurface
 from equiserve.numerics.restarting_refinement import CONFUSIONS, misfit, refine
 from equiserve.numerics.skinning import skin
 from equiserve.numerics.surface_distance import distances_to_surface
+from scans import random_person, scan, shaken, vertex_errors
 
 seeds = st.integers(0, 2**31)
 

@@ -12,9 +12,6 @@ import pytest_asyncio
 from PIL import Image
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
-from tests.fit_models import LABELLED, body_fitter
-from tests.numerics.test_body import npz, smpl_arrays
-from tests.scans import random_person, scan, shaken
 
 from equiserve.clouds import prepare_cloud, read_cloud
 from equiserve.engine import RequestContext
@@ -27,6 +24,8 @@ from equiserve.tasks.fit import FitRequest
 from equiserve.tasks.fit.mesh_files import to_glb, to_npz, to_obj, to_ply
 from equiserve.tasks.fit.picture import to_png
 from equiserve.tasks.fit.rasteriser import rasterise
+from fit_models import LABELLED, body_fitter
+from scans import npz, random_person, scan, shaken, smpl_arrays
 from small_models import linear_model
 
 PERSON = random_person(21)

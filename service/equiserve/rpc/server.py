@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from equiserve.dataplane import DataPlane
-from equiserve.rpc import candidates, classifier, equivariance, health, jobs, protocol, regressor
+from equiserve.rpc import body_fitter, candidates, classifier, equivariance, health, jobs, protocol, regressor
 from equiserve.rpc.http2.limits import Limits
 from equiserve.rpc.http2.server import Http2Server
 from equiserve.rpc.inference import InferenceService
@@ -31,6 +31,7 @@ def build_server(plane: DataPlane) -> Http2Server:
     services = (
         protocol.SERVICE,
         classifier.SERVICE,
+        body_fitter.SERVICE,
         equivariance.SERVICE,
         candidates.SERVICE,
         regressor.SERVICE,
@@ -40,6 +41,7 @@ def build_server(plane: DataPlane) -> Http2Server:
         (
             InferenceService(plane).handler(),
             classifier.classifier_handler(plane),
+            body_fitter.body_fitter_handler(plane),
             equivariance.equivariance_handler(plane),
             candidates.candidates_handler(plane),
             regressor.regressor_handler(plane),
@@ -57,7 +59,15 @@ def _reflection_pool() -> DescriptorPool:
     """Return a pool with every service: the v2 protocol is missing in the default pool, or is somebody else's there."""
     pool = DescriptorPool()
     seen: set[str] = set()
-    ours = (protocol.FILE, classifier.FILE, equivariance.FILE, candidates.FILE, regressor.FILE, jobs.FILE)
+    ours = (
+        protocol.FILE,
+        classifier.FILE,
+        body_fitter.FILE,
+        equivariance.FILE,
+        candidates.FILE,
+        regressor.FILE,
+        jobs.FILE,
+    )
     for file in (*ours, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         _copy(file, pool, seen)
     return pool
