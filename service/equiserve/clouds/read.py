@@ -44,7 +44,7 @@ def read_cloud(content: bytes | NDArray[Any], file_format: str | None = None) ->
         raise InvalidRequest(
             f"format: got {file_format[:40]!r}, expected one of {list(FORMATS)}", code="unknown_format", field="format"
         )
-    if not content.strip():
+    if not content[:4096].strip():
         raise unreadable("file", "it is empty")
     return _READERS[file_format or _format_of(content)](content)
 

@@ -95,8 +95,15 @@ def unmeasured(runtime: Runtime, max_batch: int) -> Calibration:
     )
 
 
-def open_size(runtime: Runtime) -> int:
-    """Return the smallest tried size at which a model runs, for axes beyond the batch that it leaves open."""
+def open_size(runtime: Runtime, told: int | None = None) -> int:
+    """Return the size for axes beyond the batch that a model leaves open: the smallest tried one at which it runs.
+
+    Args:
+        runtime: The model.
+        told: What the manifest says; a body fitter cannot run on fewer points, and never sees others.
+    """
+    if told is not None:
+        return told
     if any(-1 in spec.shape[1:] for spec in runtime.inputs):
         for size in _OPEN_SIZES[:-1]:
             try:
@@ -139,6 +146,7 @@ def measure(
     max_batch: int,
     threads: int,
     fixed_threads: int | None,
+    told_size: int | None = None,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
@@ -148,6 +156,7 @@ def measure(
         max_batch: The manifest's cap; 0 = no batch axis, nothing to compare.
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
+        told_size: See `open_size`.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
 
@@ -156,7 +165,7 @@ def measure(
 
     runtime = open_with(fixed_threads or 1)
     wait_for_idleness()
-    size = open_size(runtime)
+    size = open_size(runtime, told_size)
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
         lone = golden_inputs(runtime.inputs, 1, size)

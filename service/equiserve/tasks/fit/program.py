@@ -30,6 +30,8 @@ from equiserve.tasks.fit.result import BodyFit
 T = TypeVar("T")
 
 _SLICE_S = 0.02
+# Labels that are less sure than this on average mislead the search for neighbours.
+_SURE = 0.5
 # Points that judge what the network said as it stands: these need 5 ms, all of them 20.
 _JUDGED = 512
 
@@ -152,7 +154,8 @@ def _refined(
 ) -> Generator[None, None, _Fitted]:
     points = cloud.points.astype(np.float64)
     nearest = cKDTree(points[: len(answer.probabilities)]).query(points)[1]
-    refined = yield from refine(body, points, start, answer.probabilities[nearest])
+    sure = float(answer.probabilities.max(axis=1).mean()) >= _SURE
+    refined = yield from refine(body, points, start, answer.probabilities[nearest] if sure else None)
     return refined.parameters, refined.misfit, refined.beginning
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from equiserve.numerics.restarting_refinement import Misfit
 
 #: Mean distance of the points to the surface above which a fit is low, metres.
-RESIDUAL, RESIDUAL_REFINED = 0.035, 0.008
+RESIDUAL, RESIDUAL_REFINED = 0.035, 0.004
 #: Share of the points that the surface is 5 cm or more from.
-OUTLIERS, OUTLIERS_REFINED = 0.20, 0.04
+OUTLIERS, OUTLIERS_REFINED = 0.20, 0.02
 #: Share of the surface that no point is within 5 cm of.
-UNSEEN, UNSEEN_REFINED = 0.25, 0.03
+UNSEEN, UNSEEN_REFINED = 0.25, 0.008
 #: A shape coefficient is a standard deviation.
 _SHAPE = 4.0
 
@@ -46,12 +46,12 @@ def judge(misfit: Misfit, betas: NDArray[Any], *, refined: bool) -> Quality:
     reasons = []
     if misfit.to_surface > residual:
         reasons.append(
-            f"points are {1e3 * misfit.to_surface:.0f} mm from the surface on average, above {1e3 * residual:.0f}"
+            f"points are {1e3 * misfit.to_surface:.1f} mm from the surface on average, above {1e3 * residual:.0f}"
         )
     if misfit.outliers > outliers:
         reasons.append(f"{misfit.outliers:.0%} of the points are 5 cm or more from the surface, above {outliers:.0%}")
     if misfit.unseen > unseen:
-        reasons.append(f"{misfit.unseen:.0%} of the surface have no point within 5 cm, above {unseen:.0%}")
+        reasons.append(f"{misfit.unseen:.1%} of the surface have no point within 5 cm, above {unseen:.1%}")
     largest = float(np.abs(betas).max())
     if largest > _SHAPE:
         reasons.append(f"a shape coefficient is {largest:.1f} standard deviations out, above {_SHAPE:.0f}")
