@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from equiserve.numerics.restarting_refinement import Misfit
 
 #: Mean distance of the points to the surface above which a fit is low, metres.
-RESIDUAL, RESIDUAL_REFINED = 0.035, 0.004
+RESIDUAL, RESIDUAL_REFINED = 0.035, 0.006
 #: Share of the points that the surface is 5 cm or more from.
 OUTLIERS, OUTLIERS_REFINED = 0.20, 0.02
 #: Share of the surface that no point is within 5 cm of.
