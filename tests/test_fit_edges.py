@@ -142,6 +142,11 @@ async def test_accept_chooses_the_file(edges: Edges, media_type: str, begin: byt
     assert answer.content.startswith(begin)
 
 
+async def test_json_comes_where_it_is_named_first(edges: Edges) -> None:
+    answer = await edges.http.post(URL, content=npy(), headers={"accept": "application/json, model/obj"})
+    assert answer.headers["content-type"] == "application/json"
+
+
 async def test_grpc_says_the_same(edges: Edges, expected: dict[str, Any]) -> None:
     cloud = messages.PointCloud(float32_points=CLOUD.tobytes())
     message = await edges.grpc.Fit(

@@ -29,6 +29,7 @@ from equiserve.errors import EquiServeError
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.tasks.classify import Classification, ClassifyRequest
+from equiserve.tasks.fit import BodyFit, FitRequest
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -80,6 +81,13 @@ class TracedDataPlane(DataPlane):
             span.set_attribute("equiserve.model.version", classification.version)
             return classification
 
+    async def fit(self, request: FitRequest, context: RequestContext) -> BodyFit:
+        """Fit a body to a point cloud; see `DataPlane.fit`."""
+        with self._span("fit", request, context) as span:
+            found = await super().fit(request, context)
+            span.set_attribute("equiserve.model.version", found.version)
+            return found
+
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `DataPlane.check`."""
         with self._span("check", request, context) as span:
@@ -89,7 +97,7 @@ class TracedDataPlane(DataPlane):
 
     @contextmanager
     def _span(
-        self, task: str, request: InferRequest | ClassifyRequest | AnyCheckRequest, context: RequestContext
+        self, task: str, request: InferRequest | ClassifyRequest | FitRequest | AnyCheckRequest, context: RequestContext
     ) -> Iterator[Span]:
         attributes = {
             "equiserve.task": task,

@@ -80,9 +80,10 @@ def fit_routes(plane: DataPlane) -> APIRouter:
 
 
 def _media_type(accept: str) -> str | None:
-    """Return the first file type that `Accept` names; None: JSON."""
+    """Return the first type that `Accept` names and that there is; None: JSON."""
     named = (item.partition(";")[0].strip().lower() for item in accept.split(","))
-    return next((name for name in named if name in _FILES), None)
+    first = next((name for name in named if name in _FILES or name == "application/json"), None)
+    return first if first in _FILES else None
 
 
 def _description() -> dict[str, Any]:
