@@ -12,12 +12,16 @@ import pytest_asyncio
 from onnx import TensorProto, helper
 
 from equiserve.dataplane import DataPlane
+from equiserve.engine.threads import one_thread_a_product
 from equiserve.server import build_plane
 from equiserve.settings import Settings
 from small_models import linear_model, save
 
 # ONNX Runtime reports to its maker unless told otherwise before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# As in the server: on a busy machine BLAS threads cost more than they give.
+one_thread_a_product()
 
 REPOSITORY = Path(__file__).parents[1]
 ZOO = REPOSITORY / "models" / "zoo"

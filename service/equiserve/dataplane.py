@@ -28,13 +28,14 @@ from equiserve.checks.smoke import SmokeChecks
 from equiserve.engine import Admission, CalibrationCache, ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.engine.validation import validate
-from equiserve.errors import InvalidRequest, NotFound, Unavailable, Unsupported
+from equiserve.errors import EquiServeError, InvalidRequest, NotFound, Unavailable, Unsupported
 from equiserve.generator_check import GeneratorCheckReport, GeneratorCheckRequest, check_generator
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
 from equiserve.symmetry import group_catalogue, metric_catalogue
 from equiserve.tasks.classify import Classification, ClassifyRequest, classify
+from equiserve.tasks.fit import BodyFit, BodyRegistry, FitRequest, cloud_inputs, fit
 from equiserve.tasks.generate import (
     Completed,
     GenerateEvent,
@@ -125,6 +126,7 @@ class DataPlane:
         )
         self.jobs = Jobs(self.checker, store, max_elements=settings.max_job_elements)
         self.generations = UnderWay(settings.max_queued_rows)
+        self.bodies = BodyRegistry(settings.bodies)
         self.smoke = SmokeChecks(self.checker)
         self.monitor = TrafficMonitor(self.checker, settings.monitor_share) if settings.monitor_share else None
         if settings.smoke_check:
@@ -331,6 +333,25 @@ class DataPlane:
         """Measure every declared symmetry against what is declared of it; see `checks.candidates`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
         return await check_candidates(model, request, context, compute=self.compute, max_orbit=self.settings.max_orbit)
+
+    async def fit(self, request: FitRequest, context: RequestContext) -> BodyFit:
+        """Fit a body to a point cloud; see `tasks.fit`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return await _counted(model, fit(model, request, context, compute=self.compute, bodies=self.bodies))
+
+    async def cloud_inputs(
+        self, name: str, version: str, content: bytes | np.ndarray, *, file_format: str | None, unit: str
+    ) -> dict[str, np.ndarray]:
+        """Return a cloud's file as the inputs of a body fitter, for checks; see `tasks.fit.cloud_inputs`."""
+        model = await self.repository.get(name, version)
+        return await cloud_inputs(model, content, compute=self.compute, file_format=file_format, unit=unit)
+
+    async def takes_clouds(self, name: str, version: str = "") -> bool:
+        """Return whether a model is there and declared to fit bodies."""
+        try:
+            return (await self.repository.get(name, version)).manifest.task == "fit"
+        except EquiServeError:  # whoever uses the model will say so
+            return False
 
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""

@@ -22,7 +22,7 @@ import uvicorn
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import Admission, CalibrationCache, ComputePool, Scheduler
-from equiserve.engine.threads import cpu_budget
+from equiserve.engine.threads import cpu_budget, one_thread_a_product
 from equiserve.errors import Unavailable
 from equiserve.observe.logs import configure_logs
 from equiserve.observe.loop_lag import LoopLag
@@ -55,6 +55,7 @@ class _Edge(uvicorn.Server):
 
 def build_plane(settings: Settings) -> tuple[DataPlane, Scheduler]:
     """Return the data plane of these settings, with nothing loaded yet. Needs a running event loop."""
+    one_thread_a_product()
     threads = cpu_budget(settings.threads)
     scheduler = Scheduler(threads)
     repository = Repository(

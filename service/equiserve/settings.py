@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     max_job_elements: int = Field(default=200_000, ge=1, description="elements of one job, over all its pictures")
     job_ttl_s: float = Field(default=86_400.0, ge=0, description="how long an ended job is kept")
 
+    bodies: Path | None = Field(
+        default=None, description="a folder of bodies in SMPL's file layout, `<name>.npz`, that a fit may ask for"
+    )
+
     drain_s: float = Field(default=5.0, ge=0, description="unready but serving, before the sockets close")
     grace_s: float = Field(default=30.0, ge=0, description="for requests under way, after that")
 

@@ -16,6 +16,7 @@ SERVICES = (
     "",
     "inference.GRPCInferenceService",
     "equiserve.v1.Classifier",
+    "equiserve.v1.BodyFitter",
     "equiserve.v1.Equivariance",
     "equiserve.v1.Candidates",
     "equiserve.v1.Generator",

@@ -2,10 +2,12 @@
 
 from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
+from equiserve.client.clouds import Cloud
 from equiserve.client.events import CheckEvent
-from equiserve.client.options import CheckOptions, GenerateOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Picture
 from equiserve.client.results import (
+    BodyFit,
     CandidatesResult,
     CheckResult,
     Classification,
@@ -18,12 +20,15 @@ from equiserve.client.results import (
 
 __all__ = [
     "AsyncClient",
+    "BodyFit",
     "CandidatesResult",
     "CheckEvent",
     "CheckOptions",
     "CheckResult",
     "Classification",
     "Client",
+    "Cloud",
+    "FitOptions",
     "GenerateOptions",
     "Generated",
     "JobStatus",

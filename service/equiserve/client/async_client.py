@@ -13,14 +13,23 @@ import numpy as np
 
 from equiserve.client import calls
 from equiserve.client.attempts import Attempts
+from equiserve.client.clouds import Cloud
 from equiserve.client.connection import answer_of, connection_options
 from equiserve.client.errors import transport_errors
 from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import AsyncJobs
-from equiserve.client.options import CheckOptions, GenerateOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
+from equiserve.client.results import (
+    BodyFit,
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    ModelState,
+    Regression,
+)
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -204,6 +213,33 @@ class AsyncClient:
         options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
         exchange = await asyncio.to_thread(calls.check_candidates, model, version, inputs, options)
         return await self._send(exchange, timeout_s)
+
+    async def fit(
+        self,
+        model: str,
+        cloud: Cloud,
+        *,
+        mesh: bool = False,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[FitOptions],
+    ) -> BodyFit:
+        """See `Client.fit`."""
+        asked = {**options, "mesh": True} if mesh else dict(options)
+        return await self._send(calls.fit(model, version, cloud, asked), timeout_s)
+
+    async def fit_file(
+        self,
+        model: str,
+        cloud: Cloud,
+        media_type: str = "model/gltf-binary",
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[FitOptions],
+    ) -> bytes:
+        """See `Client.fit_file`."""
+        return await self._send(calls.fit_file(model, version, cloud, options, media_type), timeout_s)
 
     async def check(
         self,

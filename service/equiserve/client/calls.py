@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import orjson
 
+from equiserve.client.clouds import Cloud, as_text, cloud_file
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
 from equiserve.client.pictures import Checked, Picture, as_list, to_base64
 from equiserve.client.results import (
+    BodyFit,
     CandidatesResult,
     CheckResult,
     Classification,
@@ -185,6 +187,30 @@ def _tensor_exchange(
     body, header_length = encode_named(inputs, truth, _given(options))
     headers = {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length), "accept": accept}
     return Exchange("POST", path, read, body, headers)
+
+
+def fit(model: str, version: str, cloud: Cloud, options: Mapping[str, Any]) -> Exchange[BodyFit]:
+    """Ask for the body of a cloud, as JSON."""
+    return _fit(model, version, cloud, options, None, _json)
+
+
+def fit_file(model: str, version: str, cloud: Cloud, options: Mapping[str, Any], media_type: str) -> Exchange[bytes]:
+    """Ask for the body of a cloud as a file: a mesh, a picture, or arrays."""
+    return _fit(model, version, cloud, options, media_type, lambda answer: _successful(answer).body)
+
+
+def _fit(
+    model: str,
+    version: str,
+    cloud: Cloud,
+    options: Mapping[str, Any],
+    media_type: str | None,
+    read: Callable[[Answer], T],
+) -> Exchange[T]:
+    headers = {"content-type": "application/octet-stream"} | ({"accept": media_type} if media_type else {})
+    query = urlencode({name: as_text(value) for name, value in _given(options).items()})
+    path = f"{_model_path(model, version)}/fit" + (f"?{query}" if query else "")
+    return Exchange("POST", path, read, cloud_file(cloud), headers)
 
 
 def check(model: str, version: str, given: Checked, options: Mapping[str, Any]) -> Exchange[CheckResult]:

@@ -12,14 +12,23 @@ import numpy as np
 
 from equiserve.client import calls
 from equiserve.client.attempts import Attempts
+from equiserve.client.clouds import Cloud
 from equiserve.client.connection import answer_of, connection_options
 from equiserve.client.errors import transport_errors
 from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
-from equiserve.client.options import CheckOptions, GenerateOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import CandidatesResult, CheckResult, Classification, Generated, ModelState, Regression
+from equiserve.client.results import (
+    BodyFit,
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    ModelState,
+    Regression,
+)
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -275,6 +284,46 @@ class Client:
         """
         options = {"groups": groups, "elements": elements, "seed": seed, "runtime": runtime}
         return self._send(calls.check_candidates(model, version, inputs, options), timeout_s)
+
+    def fit(
+        self,
+        model: str,
+        cloud: Cloud,
+        *,
+        mesh: bool = False,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[FitOptions],
+    ) -> BodyFit:
+        """Fit a posed and shaped body to a point cloud of a person.
+
+        Args:
+            model: A body fitter.
+            cloud: A PLY, OBJ, npy, npz, XYZ or CSV file (bytes or Path), or points [n, 3].
+            mesh: Whether the answer carries vertices and faces.
+            version: The newest by default.
+            timeout_s: Deadline of this call.
+            options: See `FitOptions`.
+        """
+        asked = {**options, "mesh": True} if mesh else dict(options)
+        return self._send(calls.fit(model, version, cloud, asked), timeout_s)
+
+    def fit_file(
+        self,
+        model: str,
+        cloud: Cloud,
+        media_type: str = "model/gltf-binary",
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[FitOptions],
+    ) -> bytes:
+        """Fit a body as `fit` does and return a file of it.
+
+        `media_type` is `model/gltf-binary`, `model/obj`, `application/ply` for the mesh, `application/x-npz` for all
+        arrays, `image/png` for a picture of cloud and fit.
+        """
+        return self._send(calls.fit_file(model, version, cloud, options, media_type), timeout_s)
 
     def check(
         self,

@@ -32,6 +32,28 @@ class GenerateOptions(TypedDict, total=False):
     priority: int | None
 
 
+class FitOptions(TypedDict, total=False):
+    """How to fit a body.
+
+    Attributes:
+        unit: `m`, `cm`, `mm`, or `auto` (default): guessed from the size, and told.
+        format: Of a file; its content tells by default.
+        refine: Whether to draw the body onto the cloud, about half a second of a core.
+        labels: Whether to say which part each point belongs to.
+        body: Another body of the server's folder than the model's own.
+        runtime: `onnx` or `torchscript`; the model's first by default.
+        priority: 1 is the most urgent.
+    """
+
+    unit: Literal["m", "cm", "mm", "auto"] | None
+    format: Literal["ply", "obj", "npy", "npz", "xyz", "csv"] | None
+    refine: bool | None
+    labels: bool | None
+    body: str | None
+    runtime: str | None
+    priority: int | None
+
+
 class CheckOptions(TypedDict, total=False):
     """How to check.
 

@@ -119,6 +119,42 @@ class CandidatesResult(TypedDict):
     cost: dict[str, float]
 
 
+class FitQuality(TypedDict):
+    """`ok`, or `low` with what speaks against the fit."""
+
+    level: Literal["ok", "low"]
+    reasons: list[str]
+
+
+class BodyFit(TypedDict):
+    """A fitted body in SMPL's terms; lengths in metres in the frame of the cloud, rotation vectors in radians.
+
+    `labels` (the part of each point) and `mesh` (vertices and faces) are there where they were asked for.
+    """
+
+    statement: str
+    model: str
+    version: str
+    runtime: str
+    body: dict[Literal["name", "licence"], str]
+    quality: FitQuality
+    unit: dict[str, Any]
+    points: dict[Literal["received", "kept", "isolated", "used"], int]
+    residual_mm: dict[Literal["mean", "median", "surface_to_points"], float]
+    outlier_share: float
+    unseen_share: float
+    refined_from: str | None
+    global_orient: list[float]
+    body_pose: list[list[float]]
+    betas: list[float]
+    transl: list[float]
+    joints: list[list[float]]
+    joint_names: list[str]
+    part_confidence: list[float]
+    labels: list[int] | None
+    mesh: NotRequired[dict[Literal["vertices", "faces"], list[list[float]]]]
+
+
 class Verdict(TypedDict):
     """What to conclude from a check, why, and what to do next."""
 

@@ -112,8 +112,15 @@ def unmeasured(runtime: Runtime, max_batch: int) -> Calibration:
     )
 
 
-def open_size(runtime: Runtime) -> int:
-    """Return the smallest tried size at which a model runs, for axes beyond the batch that it leaves open."""
+def open_size(runtime: Runtime, told: int | None = None) -> int:
+    """Return the size for axes beyond the batch that a model leaves open: the smallest tried one at which it runs.
+
+    Args:
+        runtime: The model.
+        told: What the manifest says; a body fitter cannot run on fewer points, and never sees others.
+    """
+    if told is not None:
+        return told
     if any(-1 in spec.shape[1:] for spec in runtime.inputs):
         for size in _OPEN_SIZES[:-1]:
             try:
@@ -161,6 +168,7 @@ def measure(
     fixed_threads: int | None,
     specs: tuple[TensorSpec, ...] | None = None,
     useful: Useful = USEFUL,
+    told_size: int | None = None,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
@@ -172,6 +180,7 @@ def measure(
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
         specs: What the manifest says of the inputs; None = what the file says.
         useful: What makes a batch large enough.
+        told_size: See `open_size`.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
 
@@ -180,7 +189,7 @@ def measure(
 
     runtime = open_with(fixed_threads or 1)
     wait_for_idleness()
-    size, specs = open_size(runtime), specs or runtime.inputs
+    size, specs = open_size(runtime, told_size), specs or runtime.inputs
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
         lone = golden_inputs(specs, 1, size)

@@ -6,6 +6,17 @@ import math
 import os
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
+
+def one_thread_a_product() -> None:
+    """Let numpy's matrix products run on the thread that asks for them, for the whole process.
+
+    The compute pool shares out the CPUs already; BLAS threads of its own wait for one another in a busy loop, and a
+    refinement on a busy machine took ten times the CPU with them.
+    """
+    threadpool_limits(limits=1, user_api="blas")
+
 
 def cpu_budget(setting: int | None = None) -> int:
     """Return the CPU threads to share out: the smallest of affinity, cgroup quota and the operator's setting."""

@@ -29,6 +29,7 @@ from equiserve.errors import EquiServeError
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.tasks.classify import Classification, ClassifyRequest
+from equiserve.tasks.fit import BodyFit, FitRequest
 from equiserve.tasks.generate import Completed, GenerateParameters, Generation
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -86,6 +87,13 @@ class TracedDataPlane(DataPlane):
         with self._span("generate", generation.parameters, context):
             return await super().generate(generation, context)
 
+    async def fit(self, request: FitRequest, context: RequestContext) -> BodyFit:
+        """Fit a body to a point cloud; see `DataPlane.fit`."""
+        with self._span("fit", request, context) as span:
+            found = await super().fit(request, context)
+            span.set_attribute("equiserve.model.version", found.version)
+            return found
+
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `DataPlane.check`."""
         with self._span("check", request, context) as span:
@@ -97,7 +105,7 @@ class TracedDataPlane(DataPlane):
     def _span(
         self,
         task: str,
-        request: InferRequest | ClassifyRequest | GenerateParameters | AnyCheckRequest,
+        request: InferRequest | ClassifyRequest | FitRequest | GenerateParameters | AnyCheckRequest,
         context: RequestContext,
     ) -> Iterator[Span]:
         attributes = {

@@ -35,6 +35,8 @@ log = logging.getLogger("equiserve.repository")
 #: The cap for a plain ONNX file with a free batch axis: what calibration may choose below.
 _PLAIN_MAX_BATCH = 16
 _GOLDEN_ROWS = 2
+# A manifest that asks for more would have the golden input fill the memory.
+_MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Loader:
         runtime = open_runtime(name, path, manifest, device=self._device_of(manifest), threads=threads)
         if manifest is not None:
             _agree(manifest, runtime, path)
-        outputs = _prove(runtime, path, tuple(manifest.inputs) if manifest else runtime.inputs)
+        specs = tuple(manifest.inputs) if manifest else runtime.inputs
+        outputs = _prove(runtime, path, specs, _told_size(manifest))
         unbatched = _without_batch_axis(runtime, outputs)
         if manifest is None:
             manifest = _manifest_of(folder.name, runtime, path, batched=unbatched is None)
@@ -130,6 +133,7 @@ class Loader:
                 fixed_threads=self._threads_of(manifest),
                 specs=tuple(manifest.inputs),
                 useful=_useful(manifest),
+                told_size=_told_size(manifest),
                 wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
@@ -198,10 +202,16 @@ def _signature(spec: TensorSpec) -> tuple[str, str, tuple[int, ...]]:
     return (spec.name, spec.datatype, spec.shape)
 
 
-def _prove(runtime: Runtime, path: Path, specs: tuple[TensorSpec, ...]) -> list[np.ndarray]:
+def _told_size(manifest: Manifest | None) -> int | None:
+    """Return how many points a body fitter takes; None for other models."""
+    points = manifest.task_options.get("points") if manifest is not None and manifest.task == "fit" else None
+    return points if isinstance(points, int) and 0 < points <= _MOST_POINTS else None
+
+
+def _prove(runtime: Runtime, path: Path, specs: tuple[TensorSpec, ...], told_size: int | None) -> list[np.ndarray]:
     """Run the golden input once and return the outputs: a model that cannot run must not become ready."""
     try:
-        outputs = list(runtime.run(golden_inputs(specs, _GOLDEN_ROWS, open_size(runtime))))
+        outputs = list(runtime.run(golden_inputs(specs, _GOLDEN_ROWS, open_size(runtime, told_size))))
     except Exception as error:  # noqa: BLE001 - each runtime raises its own types
         raise InternalError(f"{path}: failed on the golden input: {error}", code="golden_input_failed") from None
     # A graph carries its own types; a scripted module gives what its manifest says, or something else.

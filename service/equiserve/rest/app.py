@@ -18,6 +18,7 @@ from equiserve.rest.candidates import candidates_routes
 from equiserve.rest.classify import classify_operation
 from equiserve.rest.equivariance import equivariance_routes
 from equiserve.rest.errors import error_reply, from_framework, unexpected
+from equiserve.rest.fit import fit_routes
 from equiserve.rest.gate import ERROR, Gate
 from equiserve.rest.generate import generate_routes
 from equiserve.rest.jobs import jobs_routes
@@ -52,6 +53,7 @@ def build_app(plane: DataPlane, render_metrics: Callable[[], bytes]) -> ASGIApp:
         equivariance_routes(plane),
         candidates_routes(plane),
         regress_routes(plane),
+        fit_routes(plane),
         symmetry_routes(plane),
         jobs_routes(plane),
         repository_routes(plane),

@@ -14,6 +14,7 @@ from equiserve.checks.named_tensors.request import TensorReference
 from equiserve.checks.request import DEFAULT_BUDGET
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
+from equiserve.rest.cloud_submission import read_cloud_submission
 from equiserve.rest.event_stream import EventStream
 from equiserve.rest.generator_check import generator_check_reply, refuse_stream
 from equiserve.rest.openapi import TENSOR_SCHEMA, picture_body
@@ -91,7 +92,8 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
     async def check(request: Request, model: str, version: str = "") -> Response:
         """Run the model on the whole orbit of a picture, or of named tensors, and report how its answers move.
 
-        `inputs` in a JSON body, as for `infer`, are the tensors of any model whose manifest says how they transform.
+        `inputs` in a JSON body, as for `infer`, are the tensors of any model whose manifest says how they transform. A
+        model that fits bodies takes a cloud as `fit` does, with `format` and `unit`.
 
         A model that draws pictures takes `{"generate": {...}, "group": "SO2", "elements": 24}`: the options of
         `generate`, with the group acting on the angle and on all noise. The report has the angle reached, and EQ-R in
@@ -104,7 +106,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         generated = await generator_check_reply(plane, request, await request.body(), model, version)
         if generated is not None:
             return generated
-        submitted, options = await _submitted(plane, request)
+        submitted, options = await _submitted(plane, request, model, version)
         estimate, shown = options.flag("estimate"), options.whole("preview", 0)
         asked = _asked(options, model, version, submitted)
         options.require_none_left()
@@ -136,7 +138,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
         """
         refuse_stream(await request.body())
-        submitted, options = await _submitted(plane, request)
+        submitted, options = await _submitted(plane, request, model, version)
         asked = _asked(options, model, version, submitted)
         options.require_none_left()
         context = context_of(request)
@@ -203,11 +205,17 @@ def tensor_check_request(
     )
 
 
-async def _submitted(plane: DataPlane, request: Request) -> tuple[bytes | np.ndarray | dict[str, np.ndarray], Options]:
+async def _submitted(
+    plane: DataPlane, request: Request, model: str, version: str
+) -> tuple[bytes | np.ndarray | dict[str, np.ndarray], Options]:
     body, query = await request.body(), request.scope["query_string"]
     tensors = await read_tensors(request.headers, query, body, plane.compute)
     if tensors is not None:
         return tensors
+    if await plane.takes_clouds(model, version):
+        content, options = await read_cloud_submission(request.headers, query, body, plane.compute)
+        file_format, unit = options.text("format"), options.text("unit", "auto") or "auto"
+        return await plane.cloud_inputs(model, version, content, file_format=file_format, unit=unit), options
     pictures, options = await read_submission(request.headers, query, body, plane.compute)
     if len(pictures) != 1:
         raise InvalidRequest(

@@ -113,7 +113,7 @@ def route_group(path: str) -> RouteGroup:
     checks = ("/equivariance", "/equivariance_stream", "/equivariance/candidates")
     if path.startswith("/v2/models/") and path.endswith(checks):
         return "check"
-    if path.startswith("/v2/models/") and path.endswith(("/generate", "/generate_stream")):
+    if path.startswith("/v2/models/") and path.endswith(("/generate", "/generate_stream", "/fit")):
         return "inference"
     if path.startswith("/v2/generations/"):
         return "inference"

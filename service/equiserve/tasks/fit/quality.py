@@ -1,0 +1,58 @@
+"""How far a fit is to be believed, from what it explains of its cloud: nobody knows the truth when it is served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiserve.numerics.restarting_refinement import Misfit
+
+#: Mean distance of the points to the surface above which a fit is low, metres.
+RESIDUAL, RESIDUAL_REFINED = 0.035, 0.006
+#: Share of the points that the surface is 5 cm or more from.
+OUTLIERS, OUTLIERS_REFINED = 0.20, 0.02
+#: Share of the surface that no point is within 5 cm of.
+UNSEEN, UNSEEN_REFINED = 0.25, 0.008
+#: A shape coefficient is a standard deviation.
+_SHAPE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """`ok`, or `low` with what speaks against the fit, a sentence each."""
+
+    level: Literal["ok", "low"]
+    reasons: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for an answer."""
+        return {"level": self.level, "reasons": list(self.reasons)}
+
+
+def judge(misfit: Misfit, betas: NDArray[Any], *, refined: bool) -> Quality:
+    """Judge a fit.
+
+    Args:
+        misfit: Of the body and the cloud that the model saw.
+        betas: The shape.
+        refined: Whether it was refined: then more is expected of it.
+    """
+    residual = RESIDUAL_REFINED if refined else RESIDUAL
+    outliers = OUTLIERS_REFINED if refined else OUTLIERS
+    unseen = UNSEEN_REFINED if refined else UNSEEN
+    reasons = []
+    if misfit.to_surface > residual:
+        reasons.append(
+            f"points are {1e3 * misfit.to_surface:.1f} mm from the surface on average, above {1e3 * residual:.0f}"
+        )
+    if misfit.outliers > outliers:
+        reasons.append(f"{misfit.outliers:.0%} of the points are 5 cm or more from the surface, above {outliers:.0%}")
+    if misfit.unseen > unseen:
+        reasons.append(f"{misfit.unseen:.1%} of the surface have no point within 5 cm, above {unseen:.1%}")
+    largest = float(np.abs(betas).max())
+    if largest > _SHAPE:
+        reasons.append(f"a shape coefficient is {largest:.1f} standard deviations out, above {_SHAPE:.0f}")
+    return Quality("low" if reasons else "ok", tuple(reasons))
