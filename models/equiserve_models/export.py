@@ -55,7 +55,7 @@ def write_onnx(program: ExportedProgram, path: Path, input_names: str | Sequence
     )
     assert written is not None  # None only where the exporter is given a path
     model = written.model_proto
-    _strip_origins(model)
+    strip_origins(model)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     # Inferred shapes of inner values would still name the exporter's symbol.
@@ -76,7 +76,7 @@ def write_torchscript(program: ExportedProgram, path: Path) -> None:
         scripted.training = False
         buffer = io.BytesIO()
         torch.jit.save(torch.jit.freeze(scripted), buffer)
-    _write_without_debug_records(buffer, path)
+    write_without_debug_records(buffer, path)
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -144,7 +144,7 @@ def check_parity(path: Path, runner: Runner, eager: Runner, pictures: NDArray[np
     )
 
 
-def _strip_origins(model: Any) -> None:
+def strip_origins(model: Any) -> None:
     # The exporter notes the source lines of the machine that it ran on.
     for item in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del item.metadata_props[:]
@@ -154,7 +154,7 @@ def _strip_origins(model: Any) -> None:
         node.doc_string = ""
 
 
-def _write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
+def write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
     # Debug records name source files of the machine that exported; the loader does without them.
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for entry in source.infolist():
