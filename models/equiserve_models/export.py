@@ -145,7 +145,7 @@ def check_parity(path: Path, runner: Runner, eager: Runner, pictures: NDArray[np
 
 
 def strip_origins(model: Any) -> None:
-    # The exporter notes the source lines of the machine that it ran on.
+    """Take out of an ONNX model what the exporter notes of the machine that it ran on, such as source lines."""
     for item in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del item.metadata_props[:]
     for initializer in model.graph.initializer:
@@ -155,7 +155,7 @@ def strip_origins(model: Any) -> None:
 
 
 def write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
-    # Debug records name source files of the machine that exported; the loader does without them.
+    """Write a TorchScript archive without its debug records, which name source files of the machine that exported."""
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for entry in source.infolist():
             if not entry.filename.endswith(".debug_pkl"):

@@ -1,1 +1,1 @@
-"""Articulated body fitting from point clouds: the network, generated scans, training, export, evaluation (docs/body.md)."""
+"""Articulated body fitting from point clouds: network, generated scans, training, export, evaluation (docs/body.md)."""

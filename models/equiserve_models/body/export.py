@@ -49,7 +49,7 @@ from equiserve_models.training import checkpoint
 OUTPUTS = ("global_rotations", "betas", "translation", "part_probabilities", "part_mass")
 LARGEST_ERROR = 1e-3
 LARGEST_GROUP_ERROR = 1e-3
-_EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and torch.jit.trace"}
+_EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.jit.trace"}
 _SIZES = ((1, 2048), (3, 1024), (2, 5000))
 
 # float32 points [B, N, 3] -> the arrays of `OUTPUTS`
@@ -81,12 +81,12 @@ def write_onnx(program: ExportedProgram, path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def write_torchscript(program: ExportedProgram, path: Path) -> None:
+def write_torchscript(network: BodyNetwork, path: Path) -> None:
     """Write a TorchScript file. Not frozen: that would store each kernel in full, fifty times its weights."""
+    example = torch.from_numpy(sample_clouds(2, network.config.labelled + 500, seed=0))
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scripted = torch.jit.trace(program.module(), program.example_inputs[0], check_trace=False)
-        scripted.training = False
+        scripted = torch.jit.trace(network, example, check_trace=False)
         buffer = io.BytesIO()
         torch.jit.save(scripted, buffer)
     write_without_debug_records(buffer, path)
@@ -193,7 +193,7 @@ def export_network(
     folder.mkdir(parents=True, exist_ok=True)
     program = trace(network)
     write_onnx(program, folder / "model.onnx")
-    write_torchscript(program, folder / "model.pt")
+    write_torchscript(network, folder / "model.pt")
     eager = torch_fitter(network)
     fitters = {
         "model.onnx": onnx_fitter(folder / "model.onnx"),

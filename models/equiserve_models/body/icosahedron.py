@@ -58,7 +58,7 @@ def permutation(points: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @cache
 def kernel_orbits() -> tuple[NDArray[np.int64], int]:
-    """Return the orbit of each triple (kernel point, direction in, direction out), [13, 12, 12], and their number, 36."""
+    """Return the orbit of each triple (kernel point, direction in, direction out), [13, 12, 12]; and how many: 36."""
     points, moved = permutation(kernel_points()), permutation(directions())
     orbit = np.full((KERNEL_POINTS, DIRECTIONS, DIRECTIONS), -1, np.int64)
     count = 0

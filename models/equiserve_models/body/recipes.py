@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from equiserve.errors import NotFound
 from equiserve.numerics.body_model import bundled_body
 from equiserve_models.body.loss import FitLoss
 from equiserve_models.body.network import CONFIGS, BodyNetwork
-from equiserve_models.body.poses import joint_limit_poses, motion_poses, product_poses
+from equiserve_models.body.poses import motion_poses, product_poses
 from equiserve_models.body.scans import Corruption, ScanMaker, make_patterns
 from equiserve_models.training.loop import Loss, Plan
 

@@ -1,4 +1,4 @@
-"""Clouds that need no data: random people in random poses within joint limits, for export checks, tests and examples."""
+"""Clouds that need no data: random people in poses within joint limits, for export checks, tests and examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scans made on the fly: a pose, a shape, an orientation, points of the skinned surface, and what a scanner does to them.
+"""Scans made on the fly: a pose, a shape, an orientation, points of the skinned surface, and what scanners do to them.
 
 Where points lie on the surface is drawn once, as a few hundred patterns whose farthest-point order is that of the body
 at rest; a scan of a batch then costs two small matrix products. `evaluation.py` measures on points drawn anew.
