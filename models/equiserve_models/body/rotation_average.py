@@ -1,8 +1,9 @@
 """The rotation nearest to a 3x3 matrix by matrix products alone: Davenport's matrix and repeated squaring.
 
 The unit quaternion q of the nearest rotation is the leading eigenvector of a symmetric 4x4 matrix K(M) that is linear
-in M (Davenport's q-method; Markley & Crassidis 2014, sec. 5.3). Squaring K + shift a few times leaves the projector q q^T,
-in which the rotation is linear too. No decomposition, no branch, a smooth gradient; g M gives g times the rotation.
+in M (Davenport's q-method; Markley & Crassidis 2014, sec. 5.3). Squaring K + shift a few times leaves the projector
+q q^T, in which the rotation is linear too. No decomposition, no branch, a smooth gradient; g M gives g times the
+rotation.
 """
 
 from __future__ import annotations
