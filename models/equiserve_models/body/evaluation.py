@@ -10,18 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from equiserve.numerics.body_model import JOINT_NAMES, MAX_BETAS, BodyModel
 from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.skinning import global_rotations, skin
 from equiserve.symmetry import quaternions
+from equiserve_models.body import icosahedron
 from equiserve_models.body.export import Fitter
 from equiserve_models.body.poses import MIRRORED_JOINTS
 from equiserve_models.body.scans import surface_points
 
 POINTS = 5000
 NOISE_M = 0.001
+# An answer with a larger V2V is wrong; one with a larger median residual is marked as such.
 FAILED_MM = 50.0
+UNSURE_MM = 20.0
 # Outliers belong to no part.
 _NOWHERE = -1
 
@@ -108,7 +112,7 @@ class Fit:
         rotation_deg: Mean angle between predicted and true part rotations.
         part_accuracy: Share of labelled points with the right part.
         swapped: Whether most points of both arms or both legs are labelled as those of the other side.
-        confidence: Mean probability of the part that each labelled point is given.
+        residual_mm: Median distance of the points to the fitted mesh's vertices: what a service can know of the error.
     """
 
     v2v_mm: float
@@ -116,7 +120,7 @@ class Fit:
     rotation_deg: float
     part_accuracy: float
     swapped: bool
-    confidence: float
+    residual_mm: float
 
 
 def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
@@ -128,14 +132,13 @@ def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
     labels = cloud.labels[: len(probabilities)]
     known = labels != _NOWHERE
     guesses = probabilities.argmax(axis=1)
-    cosine = (np.einsum("jab,jab->j", rotations, cloud.rotations) - 1) / 2
     return Fit(
         v2v_mm=float(np.linalg.norm(vertices - cloud.vertices, axis=1).mean() * 1e3),
         mpjpe_mm=float(np.linalg.norm(joints - cloud.joints, axis=1).mean() * 1e3),
-        rotation_deg=float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean()),
+        rotation_deg=float(_angles(np.einsum("jab,jab->j", rotations, cloud.rotations)).mean()),
         part_accuracy=float((guesses == labels)[known].mean()),
         swapped=_is_swapped(guesses[known], labels[known]),
-        confidence=float(probabilities.max(axis=1).mean()),
+        residual_mm=float(np.median(cKDTree(vertices).query(cloud.points)[0]) * 1e3),
     )
 
 
@@ -155,17 +158,43 @@ def summary(fits: list[Fit]) -> dict[str, float]:
     }
 
 
-def confidence_rates(fits: list[Fit], threshold: float, failed_mm: float = FAILED_MM) -> dict[str, float]:
-    """Return how often the network says that it is unsure, and how often it is wrong and does not.
+def confidence_rates(fits: list[Fit]) -> dict[str, float]:
+    """Return how often the residual marks an answer, and how often one is wrong and is not marked."""
+    low = np.array([fit.residual_mm > UNSURE_MM for fit in fits])
+    wrong = np.array([fit.v2v_mm > FAILED_MM for fit in fits])
+    return {"low_confidence": float(low.mean()), "confident_wrong": float((wrong & ~low).mean())}
+
+
+def orbit_errors(
+    fitter: Fitter, clouds: list[Cloud], turns: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far the answers to turned clouds are from the turned answers.
 
     Args:
-        fits: Of a set of clouds.
-        threshold: Confidence below which an answer counts as marked.
-        failed_mm: V2V above which an answer counts as wrong.
+        fitter: The network.
+        clouds: Resampled clouds.
+        turns: Random rotations of each.
+        rng: Source of randomness.
+
+    Returns:
+        Angle of each rotation to the nearest of the sixty, and mean angle between R(g x) and g R(x), degrees, [n] each.
     """
-    low = np.array([fit.confidence < threshold for fit in fits])
-    wrong = np.array([fit.v2v_mm > failed_mm for fit in fits])
-    return {"low_confidence": float(low.mean()), "confident_wrong": float((wrong & ~low).mean())}
+    group = icosahedron.rotations()
+    away, errors = [], []
+    for cloud in clouds:
+        points = cloud.points.astype(np.float32)
+        plain = fitter(points[None])[0][0]
+        for _ in range(turns):
+            turn = random_rotation(rng)
+            away.append(_angles(np.einsum("gab,ab->g", group, turn)).min())
+            turned = fitter((points @ turn.T.astype(np.float32))[None])[0][0]
+            errors.append(_angles(np.einsum("jab,jab->j", turned, turn @ plain)).mean())
+    return np.array(away), np.array(errors)
+
+
+def _angles(traces: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the angles of rotations with these traces, degrees."""
+    return np.degrees(np.arccos(np.clip((np.asarray(traces, np.float64) - 1) / 2, -1, 1)))
 
 
 def _is_swapped(guesses: NDArray[np.int64], labels: NDArray[np.int64]) -> bool:

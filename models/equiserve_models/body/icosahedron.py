@@ -1,10 +1,6 @@
-"""Tables of the icosahedron's rotations: twelve directions, sixty rotations, and which weights of a kernel are one.
+"""Tables of the icosahedron's rotations: twelve directions, sixty rotations, and how one permutes the other.
 
-A rotation g of the group takes direction a to direction g(a) and a kernel point k to g(k), so that a turned feature or
-kernel is a permuted one. A convolution from directions b to directions a over kernel points k is equivariant when its
-weights obey W[g(k), g(b), g(a)] = W[k, b, a]: one free weight an orbit of the group on these triples.
-
-Source: the vertex features are those of Zhu et al. 2023 (E2PN, arXiv 2206.05398); the sixty rotations are the group of
+Source: features on the vertices as in Zhu et al. 2023 (E2PN, arXiv 2206.05398); the sixty rotations are the group of
 Feng et al. 2023 (ArtEq, arXiv 2304.10528).
 """
 
@@ -19,7 +15,6 @@ from equiserve.symmetry.groups import Icosahedral
 
 DIRECTIONS = 12
 ROTATIONS = 60
-KERNEL_POINTS = 13
 
 
 @cache
@@ -41,12 +36,6 @@ def directions() -> NDArray[np.float64]:
     return np.concatenate([half, -np.array(half)])
 
 
-@cache
-def kernel_points() -> NDArray[np.float64]:
-    """Return the centre and the twelve vertices, [13, 3], in units of the kernel's reach: a union of two orbits."""
-    return np.concatenate([np.zeros((1, 3)), directions()])
-
-
 def permutation(points: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return [60, n]: the index of g y among `points` [n, 3], for each rotation g and point y."""
     turned = np.einsum("gij,nj->gni", rotations(), points)
@@ -54,20 +43,6 @@ def permutation(points: NDArray[np.float64]) -> NDArray[np.int64]:
     found = apart.argmin(axis=-1)
     assert np.take_along_axis(apart, found[..., None], -1).max() < 1e-9, "not a union of orbits"
     return found
-
-
-@cache
-def kernel_orbits() -> tuple[NDArray[np.int64], int]:
-    """Return the orbit of each triple (kernel point, direction in, direction out), [13, 12, 12]; and how many: 36."""
-    points, moved = permutation(kernel_points()), permutation(directions())
-    orbit = np.full((KERNEL_POINTS, DIRECTIONS, DIRECTIONS), -1, np.int64)
-    count = 0
-    for triple in np.ndindex(orbit.shape):
-        if orbit[triple] < 0:
-            k, b, a = triple
-            orbit[points[:, k], moved[:, b], moved[:, a]] = count
-            count += 1
-    return orbit, count
 
 
 @cache

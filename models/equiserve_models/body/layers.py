@@ -1,8 +1,7 @@
 """Layers on features that live on points and on twelve directions each, [B, points, 12, channels].
 
 Turning the cloud by one of the sixty rotations permutes the directions and nothing else; every layer here commutes with
-that permutation. Distances, dot products with directions and index tables are all the geometry there is: no operation
-leaves what ONNX has.
+that permutation. Products, sums and index tables are all the geometry there is: no operation leaves what ONNX has.
 """
 
 from __future__ import annotations
@@ -11,11 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from equiserve_models.body import icosahedron
-from equiserve_models.body.icosahedron import DIRECTIONS, KERNEL_POINTS
-
-# Where the kernel points stand and how far each reaches, in units of the radius (KPConv's linear influence, squared).
-_REACH = 0.66
+from equiserve_models.body import harmonics, icosahedron
+from equiserve_models.body.icosahedron import DIRECTIONS
 
 
 class DirectionNorm(nn.Module):
@@ -61,8 +57,11 @@ def smooth_interpolation(targets: Tensor, points: Tensor, reach: float) -> Tenso
 
 
 def invariants(x: Tensor) -> Tensor:
-    """Return what the rotations do not move: mean, maximum, mean square over directions, [..., 12, C] -> [..., 3 C]."""
-    return torch.cat([x.mean(-2), x.amax(-2), (x * x).mean(-2)], -1)
+    """Return what the rotations do not move: means over directions of x, x^2 and gelu(x), [..., 12, C] -> [..., 3 C].
+
+    A maximum would be invariant under the sixty rotations too, but jump in between.
+    """
+    return torch.cat([x.mean(-2), (x * x).mean(-2), functional.gelu(x).mean(-2)], -1)
 
 
 class SurfaceMoments(nn.Module):
@@ -120,41 +119,56 @@ class SurfaceMoments(nn.Module):
 
 
 class DirectionConvolution(nn.Module):
-    """Equivariant convolution over points and directions: thirteen kernel points, one weight matrix an orbit.
+    """Equivariant convolution over points: harmonics of the neighbours' places times harmonics of their features.
 
-    Source: E2PN (arXiv 2206.05398), with kernel points and influences as in KPConv (arXiv 1904.08889).
+    The directions' features become coefficients of degree 0 to 2; each neighbour's are coupled with the harmonics of
+    where it lies, and the couplings, also those that tell left from right, are mixed by one matrix a degree. A fifth of
+    the operations of one weight matrix for each orbit of (kernel point, direction, direction), and equivariant under
+    all rotations of the cloud where the features are.
 
     Args:
         inputs, outputs: Channels.
         radius: Metres.
     """
 
+    # Of the two hats, in units of the radius; and what brings each part of the kernel to about unit size.
+    _HATS = (0.5, 1.0)
+    _GAINS = (1.0, 2.5, 1.0, 1.25, 1.5)
+
     def __init__(self, inputs: int, outputs: int, radius: float) -> None:
         super().__init__()
         self.inputs = inputs
         self.outputs = outputs
-        points = torch.tensor(icosahedron.kernel_points() * _REACH * radius, dtype=torch.float32)
-        # 1 - |x - y|^2 / s^2 as a product with (x, |x|^2, 1).
-        s2 = (_REACH * radius) ** 2
-        squares = (points * points).sum(-1, keepdim=True)
-        kernel = torch.cat([2 * points / s2, torch.full_like(squares, -1 / s2), 1 - squares / s2], -1)
-        self.register_buffer("kernel", kernel.T.contiguous(), persistent=False)
-        orbit, count = icosahedron.kernel_orbits()
-        self.register_buffer("orbit", torch.tensor(orbit).flatten(), persistent=False)
-        # Every output sums over 13 x 12 inputs, of which about a third are within reach of a point.
-        self.weight = nn.Parameter(torch.randn(count, inputs, outputs) * (inputs * DIRECTIONS) ** -0.5)
+        self.radius = radius
+        values = torch.tensor(harmonics.harmonics(icosahedron.directions()), dtype=torch.float32)
+        self.register_buffer("synthesis", values, persistent=False)
+        self.register_buffer("analysis", values.T.contiguous() / DIRECTIONS, persistent=False)
+        coupling = torch.tensor(harmonics.coupling_matrix(), dtype=torch.float32)
+        self.register_buffer("coupling", coupling, persistent=False)
+        self.paths = [len(harmonics.paths(degree)) for degree in harmonics.DEGREES]
+        self.weights = nn.ParameterList(
+            [nn.Parameter(torch.randn(inputs * count, outputs) * (inputs * count) ** -0.5) for count in self.paths]
+        )
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def influences(self, offsets: Tensor) -> Tensor:
-        """Return max(0, 1 - |x - y_k|^2 / s^2) of points x relative to their centre, [..., 3] -> [..., 13]."""
-        squares = (offsets * offsets).sum(-1, keepdim=True)
-        return torch.relu(torch.cat([offsets, squares, torch.ones_like(squares)], -1) @ self.kernel)
-
-    def full_weight(self) -> Tensor:
-        """Return the matrix from (kernel point, direction, channel) to (direction, channel)."""
-        full = self.weight.index_select(0, self.orbit)
-        full = full.reshape(KERNEL_POINTS, DIRECTIONS, DIRECTIONS, self.inputs, self.outputs).permute(0, 1, 3, 2, 4)
-        return full.reshape(-1, DIRECTIONS * self.outputs)
+    def kernel(self, offsets: Tensor) -> Tensor:
+        """Return the kernel functions at places relative to the centre, [..., 3] -> [..., 13]."""
+        u = offsets * (1 / self.radius)
+        x, y, z = u.unbind(-1)
+        square = (u * u).sum(-1)
+        inner, outer = (torch.relu(1 - square * hat**-2) for hat in self._HATS)
+        first, second = (3**0.5) * u, 15**0.5
+        planes = [x * y, y * z, z * x, (3 * z * z - square) * 12**-0.5, (x * x - y * y) * 0.5]
+        gains = self._GAINS
+        parts = [
+            torch.stack([inner * gains[0]], -1),
+            first * (inner * gains[1])[..., None],
+            torch.stack([outer * gains[2]], -1),
+            first * (outer * gains[3])[..., None],
+            torch.stack(planes, -1) * (outer * (second * gains[4]))[..., None],
+        ]
+        # Like a mean over the neighbours, but small where there are hardly any.
+        return torch.cat(parts, -1) * (2 / (outer.sum(-1) + 0.5))[..., None, None]
 
     def forward(self, x: Tensor, points: Tensor, centres: Tensor, index: Tensor | None) -> Tensor:
         """Convolve.
@@ -171,15 +185,22 @@ class DirectionConvolution(nn.Module):
         B, Q, _ = centres.shape
         with torch.no_grad():
             near = points[:, None] if index is None else rows(points, index)
-            influences = self.influences(near - centres[:, :, None])
-            influences = influences * (4 / (influences.sum((2, 3), keepdim=True) + 0.1))
-            influences = influences.transpose(2, 3)
+            kernel = self.kernel(near - centres[:, :, None]).transpose(2, 3)
+        coefficients = (self.analysis @ x).flatten(2)
         if index is None:
-            gathered = influences.reshape(B, Q * KERNEL_POINTS, -1) @ x.flatten(2)
+            gathered = kernel.reshape(B, -1, kernel.shape[-1]) @ coefficients
         else:
-            gathered = influences @ rows(x.flatten(2), index)
-        mixed = gathered.reshape(B * Q, -1) @ self.full_weight()
-        return mixed.reshape(B, Q, DIRECTIONS, self.outputs) + self.bias
+            gathered = kernel @ rows(coefficients, index)
+        pairs = gathered.reshape(B * Q, -1, self.inputs).transpose(1, 2).reshape(B * Q * self.inputs, -1)
+        coupled = (pairs @ self.coupling).reshape(B * Q, self.inputs, -1)
+        mixed: list[Tensor] = []
+        start = 0
+        for degree, (count, weight) in enumerate(zip(self.paths, self.weights, strict=True)):
+            size = 2 * degree + 1
+            block = coupled[..., start : start + count * size].unflatten(2, (count, size))
+            mixed.append(block.permute(0, 3, 1, 2).reshape(B * Q, size, -1) @ weight)
+            start += count * size
+        return (self.synthesis @ torch.cat(mixed, 1)).reshape(B, Q, DIRECTIONS, self.outputs) + self.bias
 
 
 class Attention(nn.Module):

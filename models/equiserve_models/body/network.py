@@ -322,7 +322,7 @@ class BodyNetwork(nn.Module):
 
 _SMALL = BodyConfig(
     samples=2048, points=(256, 160, 48), labelled=512, moments_radius=0.10, neighbours=(24, 24), first_width=16,
-    down=(Stage(32, (8, 16), 0.20), Stage(64, (12, 24), 0.40)), blocks=(Stage(64, (12, 24), 0.80),) * 2,
+    down=(Stage(32, (8, 24), 0.25), Stage(64, (16, 32), 0.50)), blocks=(Stage(64, (16, 32), 0.90),) * 2,
     token=96, part=48, head=64, head_layers=2,
 )  # fmt: skip
 
