@@ -52,8 +52,9 @@ def card(manifest: Manifest, version: int) -> str:
         f"| input | `points`: float32 [batch, points, 3], metres, in any place and orientation; {options['points']} of "
         "them, in farthest-point order (the fit task of the server resamples and orders) |",
         "| output | `global_rotations` [batch, 24, 3, 3], body frame to input frame; `betas` [batch, 10]; "
-        f"`translation` [batch, 3], where the pelvis is; `part_probabilities` [batch, {options['labelled_points']}, 24] of the first "
-        "points; `part_mass` [batch, 24] |",
+        "`translation` [batch, 3], where the pelvis is; "
+        f"`part_probabilities` [batch, {options['labelled_points']}, 24] of the first points; `part_mass` "
+        "[batch, 24] |",
         f"| body | `{options['body']}`: SMPL's file layout and joint tree, not SMPL; CC0 1.0, derived from MakeHuman / "
         "MPFB2 assets (also CC0); adults, no clothes, no fingers |",
         "| data | scans made on the fly; everyday poses of the CMU Graphics Lab Motion Capture Database, poses "
@@ -121,7 +122,7 @@ def _trained(training: dict[str, Any]) -> str:
 
 def _table(figures: dict[str, Any]) -> list[str]:
     rows = [
-        "| clouds | V2V mean | median | MPJPE | part accuracy | left/right swaps | > 50 mm | marked | wrong, unmarked |",
+        "| clouds | V2V mean | median | MPJPE | part accuracy | swapped | > 50 mm | marked | wrong, unmarked |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for key, title in _SETS.items():

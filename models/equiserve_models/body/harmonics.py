@@ -38,7 +38,7 @@ def wigner(rotation: NDArray[np.float64], degree: int) -> NDArray[np.float64]:
     points = np.random.default_rng(0).normal(size=(32, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     before, after = harmonics(points)[:, SLICES[degree]], harmonics(points @ rotation.T)[:, SLICES[degree]]
-    return np.linalg.lstsq(before, after, rcond=None)[0].T
+    return np.asarray(np.linalg.lstsq(before, after, rcond=None)[0].T, np.float64)
 
 
 @cache

@@ -76,6 +76,8 @@ class SurfaceMoments(nn.Module):
         neighbours: Points that are looked at.
     """
 
+    axes: Tensor
+    widths: Tensor
     _HATS = (0.5, 0.75, 1.0)
     # Brings each power to about unit size.
     _GAINS = (4.0, 6.0, 20.0, 20.0)
@@ -131,6 +133,9 @@ class DirectionConvolution(nn.Module):
         radius: Metres.
     """
 
+    synthesis: Tensor
+    analysis: Tensor
+    coupling: Tensor
     # Of the two hats, in units of the radius; and what brings each part of the kernel to about unit size.
     _HATS = (0.5, 1.0)
     _GAINS = (1.0, 2.5, 1.0, 1.25, 1.5)

@@ -156,6 +156,8 @@ class TokenAttention(nn.Module):
 class PartAttention(nn.Module):
     """Attention over the directions of a part, then over the parts at a direction, [B, 24, 12, width] -> the same."""
 
+    relation: Tensor
+
     def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
         classes, count = icosahedron.direction_relations()
@@ -178,6 +180,11 @@ class RotationHead(nn.Module):
 
     The sixty rotations are the directed edges of the icosahedron: a pair of directions' features weighs one.
     """
+
+    parent: Tensor
+    starts: Tensor
+    ends: Tensor
+    matrices: Tensor
 
     def __init__(self, config: BodyConfig) -> None:
         super().__init__()
@@ -214,6 +221,9 @@ class RotationHead(nn.Module):
 class ShapeHead(nn.Module):
     """Shape from what is invariant: the parts' features and how far apart their centres are."""
 
+    parent: Tensor
+    grandparent: Tensor
+
     def __init__(self, config: BodyConfig) -> None:
         super().__init__()
         parents = torch.tensor(PARENT_OR_SELF)
@@ -237,6 +247,8 @@ class BodyNetwork(nn.Module):
 
     N is at least `labelled`. The points may be anywhere: the centroid of the first ones is taken off.
     """
+
+    directions: Tensor
 
     def __init__(self, config: BodyConfig) -> None:
         super().__init__()

@@ -41,7 +41,8 @@ def nearest_rotation(matrices: Tensor) -> Tensor:
     table = DAVENPORT.to(matrices)
     flat = matrices.flatten(-2)
     # The eigenvalues of K are within sqrt(3) |M|: the shift makes the largest the largest in magnitude.
-    size = torch.sqrt(3 * (flat * flat).sum(-1, keepdim=True) + 1e-12)
+    # The floor bounds the gradient of a matrix that is hardly there, as all are before training.
+    size = torch.sqrt(3 * (flat * flat).sum(-1, keepdim=True) + 3e-3)
     projector = (flat / size @ table).unflatten(-1, (4, 4)) + torch.eye(4, dtype=table.dtype, device=table.device)
     for _ in range(SQUARINGS):
         projector = projector @ projector

@@ -20,6 +20,11 @@ class Skeleton(nn.Module):
         body: Its `joint_template` has the pelvis at the origin for every shape.
     """
 
+    chain: Tensor
+    template: Tensor
+    directions: Tensor
+    parent: Tensor
+
     def __init__(self, body: BodyModel) -> None:
         super().__init__()
         # chain[j, k] = 1 where the bone that ends in k is on the way from the pelvis to j.
@@ -72,14 +77,18 @@ def skinned(template: Tensor, directions: Tensor, weights: Tensor, betas: Tensor
 class PartCentres(nn.Module):
     """Mean of each part's surface under skinning, in closed form: it is linear in rotations, offsets and shape."""
 
+    points: Tensor
+    directions: Tensor
+    mixing: Tensor
+
     def __init__(self, body: BodyModel) -> None:
         super().__init__()
         share = part_shares(body)
         # Mean over part j of w_k (v, S) and of w_k: [24 (j), 24 (k), ...].
-        self.register_buffer("points", _float(np.einsum("jv,vk,vc->jkc", share, body.weights, body.template)))
+        self.register_buffer("points", _float(np.einsum("jv,vk,vc->jkc", share, body.weights, body.template)), False)
         moved = np.einsum("jv,vk,vcb->jkcb", share, body.weights, body.shape_directions)
-        self.register_buffer("directions", _float(moved.reshape(JOINTS * JOINTS * 3, -1)))
-        self.register_buffer("mixing", _float(share @ body.weights))
+        self.register_buffer("directions", _float(moved.reshape(JOINTS * JOINTS * 3, -1)), False)
+        self.register_buffer("mixing", _float(share @ body.weights), False)
 
     def forward(self, rotations: Tensor, betas: Tensor, parts: Tensor) -> Tensor:
         """Return the centres [B, 24, 3] relative to the pelvis; arguments as for `skinned`."""
