@@ -40,7 +40,7 @@ from equiserve.artifact.digest import sha256_of
 from equiserve.errors import EquiServeError, InternalError, NotFound
 from equiserve.numerics.body_model import JOINT_NAMES, MAX_BETAS, bundled_body
 from equiserve_models.body import icosahedron
-from equiserve_models.body.network import BodyConfig, BodyNetwork
+from equiserve_models.body.network import BodyConfig, FitNetwork
 from equiserve_models.body.recipes import RECIPES
 from equiserve_models.body.sample_clouds import sample_clouds
 from equiserve_models.export import OPSET, ZOO, strip_origins, write_without_debug_records
@@ -56,7 +56,7 @@ _SIZES = ((1, 2048), (3, 1024), (2, 5000))
 Fitter = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], ...]]
 
 
-def trace(network: BodyNetwork) -> ExportedProgram:
+def trace(network: FitNetwork) -> ExportedProgram:
     """Capture a network in evaluation mode with any number of clouds and points."""
     labelled = network.config.labelled
     example = torch.from_numpy(sample_clouds(2, labelled + 500, seed=0))
@@ -81,7 +81,7 @@ def write_onnx(program: ExportedProgram, path: Path) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def write_torchscript(network: BodyNetwork, path: Path) -> None:
+def write_torchscript(network: FitNetwork, path: Path) -> None:
     """Write a TorchScript file. Not frozen: that would store each kernel in full, fifty times its weights."""
     example = torch.from_numpy(sample_clouds(2, network.config.labelled + 500, seed=0))
     with torch.no_grad(), warnings.catch_warnings():
@@ -174,7 +174,7 @@ def group_errors(
 
 
 def export_network(
-    name: str, network: BodyNetwork, training: dict[str, Any], zoo: Path, version: int, description: str
+    name: str, network: FitNetwork, training: dict[str, Any], zoo: Path, version: int, description: str
 ) -> None:
     """Write both files, check them, and write the version's entry of ``<zoo>/<name>/model.yaml``.
 

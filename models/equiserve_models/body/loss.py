@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from equiserve.numerics.body_model import JOINT_NAMES, JOINTS, BodyModel
 from equiserve.numerics.point_ordering import farthest_point_order
-from equiserve_models.body.network import BodyNetwork
+from equiserve_models.body.network import FitNetwork
 from equiserve_models.body.scans import NO_PART, Scans
 from equiserve_models.body.skeleton import Skeleton, skinned
 
@@ -43,7 +43,7 @@ class FitLoss:
 
     def __call__(self, network: nn.Module, scans: Scans) -> Tensor:
         """Return the loss of a batch."""
-        prediction, _ = cast(BodyNetwork, network).predict(scans.points)
+        prediction, _ = cast(FitNetwork, network).predict(scans.points)
         labels = scans.labels[:, : prediction.log_probabilities.shape[1]]
         parts = functional.nll_loss(prediction.log_probabilities.reshape(-1, JOINTS), labels.reshape(-1),
                                     ignore_index=NO_PART)  # fmt: skip

@@ -242,18 +242,53 @@ class ShapeHead(nn.Module):
         return self.mlp(torch.cat([self.narrow(parts.mean(2)).flatten(1), *lengths, tokens.mean(1)], -1))
 
 
-class BodyNetwork(nn.Module):
-    """float32 points [B, N, 3], metres, farthest-point ordered -> what `forward` returns.
+class FitNetwork(nn.Module):
+    """float32 points [B, N, 3], metres, farthest-point ordered -> what `forward` returns; a subclass predicts.
 
     N is at least `labelled`. The points may be anywhere: the centroid of the first ones is taken off.
     """
-
-    directions: Tensor
 
     def __init__(self, config: BodyConfig) -> None:
         super().__init__()
         self.config = config
         body = bundled_body()
+        self.skeleton = Skeleton(body)
+        self.part_centres = PartCentres(body)
+
+    def predict(self, points: Tensor) -> tuple[Prediction, Tensor]:
+        """Return the prediction, and the centroid [B, 1, 3] that was taken off."""
+        raise NotImplementedError
+
+    def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Fit.
+
+        Args:
+            points: [B, N, 3].
+
+        Returns:
+            `global_rotations` [B, 24, 3, 3], `betas` [B, 10], `translation` [B, 3] (where the pelvis is, in the input
+            frame, metres), `part_probabilities` [B, labelled, 24] of the first points, `part_mass` [B, 24].
+        """
+        prediction, centroid = self.predict(points)
+        near = points - centroid
+        labelled, level = near[:, : self.config.labelled], near[:, : self.config.points[1]]
+        # Half of the second level's spacing: a point of that level keeps its own label.
+        probabilities = smooth_interpolation(labelled, level, 0.04) @ prediction.log_probabilities.exp()
+        seen = probabilities.sum(1)
+        centres = (probabilities.transpose(1, 2) @ labelled) / (seen[..., None] + 1e-6)
+        _, carried = self.skeleton(prediction.rotations, prediction.betas)
+        expected = self.part_centres(prediction.rotations, prediction.betas, carried)
+        offset = ((centres - expected) * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
+        return prediction.rotations, prediction.betas, offset + centroid[:, 0], probabilities, prediction.part_mass
+
+
+class BodyNetwork(FitNetwork):
+    """The equivariant network."""
+
+    directions: Tensor
+
+    def __init__(self, config: BodyConfig) -> None:
+        super().__init__(config)
         first, second = config.down
         third = second.width
         self.moments = SurfaceMoments(config.first_width, config.moments_radius, config.neighbours[0])
@@ -274,11 +309,9 @@ class BodyNetwork(nn.Module):
         )  # fmt: skip
         self.rotation_head = RotationHead(config)
         self.shape_head = ShapeHead(config)
-        self.skeleton = Skeleton(body)
-        self.part_centres = PartCentres(body)
 
     def predict(self, points: Tensor) -> tuple[Prediction, Tensor]:
-        """Return the prediction, and the centroid [B, 1, 3] that was taken off."""
+        """See `FitNetwork.predict`."""
         config = self.config
         centroid = points[:, : config.labelled].mean(1, keepdim=True)
         points = points - centroid
@@ -308,28 +341,6 @@ class BodyNetwork(nn.Module):
         betas = self.shape_head(parts, tokens, weights @ p2)
         prediction = Prediction(matrices, nearest_rotation(matrices), betas, log_probabilities, probabilities.mean(1))
         return prediction, centroid
-
-    def forward(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Fit.
-
-        Args:
-            points: [B, N, 3].
-
-        Returns:
-            `global_rotations` [B, 24, 3, 3], `betas` [B, 10], `translation` [B, 3] (where the pelvis is, in the input
-            frame, metres), `part_probabilities` [B, labelled, 24] of the first points, `part_mass` [B, 24].
-        """
-        prediction, centroid = self.predict(points)
-        near = points - centroid
-        labelled, level = near[:, : self.config.labelled], near[:, : self.config.points[1]]
-        # Half of the second level's spacing: a point of that level keeps its own label.
-        probabilities = smooth_interpolation(labelled, level, 0.04) @ prediction.log_probabilities.exp()
-        seen = probabilities.sum(1)
-        centres = (probabilities.transpose(1, 2) @ labelled) / (seen[..., None] + 1e-6)
-        _, carried = self.skeleton(prediction.rotations, prediction.betas)
-        expected = self.part_centres(prediction.rotations, prediction.betas, carried)
-        offset = ((centres - expected) * seen[..., None]).sum(1) / seen.sum(1, keepdim=True)
-        return prediction.rotations, prediction.betas, offset + centroid[:, 0], probabilities, prediction.part_mass
 
 
 _SMALL = BodyConfig(

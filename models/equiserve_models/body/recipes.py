@@ -16,13 +16,14 @@ from torch import Generator, Tensor, nn
 
 from equiserve.numerics.body_model import bundled_body
 from equiserve_models.body.loss import FitLoss
-from equiserve_models.body.network import CONFIGS, BodyNetwork
+from equiserve_models.body.network import CONFIGS, BodyNetwork, FitNetwork
+from equiserve_models.body.plain import PlainNetwork
 from equiserve_models.body.poses import motion_poses, product_poses
 from equiserve_models.body.scans import Corruption, ScanMaker, make_patterns
 from equiserve_models.training.loop import Loss, Plan
 
 # A pass of the training loop: scans are made on the fly, so that it only says how often the order is drawn.
-SCANS_PER_EPOCH = 8_000
+SCANS_PER_EPOCH = 10_000
 PATTERNS = 256
 POSES = 40_000
 # The levels of the network are prefixes of this many ordered points.
@@ -36,6 +37,7 @@ class Recipe:
     Args:
         title: What the model is, in one sentence.
         network: Key of `equiserve_models.body.network.CONFIGS`.
+        equivariant: Whether it is the equivariant network, or the plain one on the same points.
         protocol: `A`: everyday poses as they are; `B`: the product's.
         turned: Whether the scans are turned at random.
         corruption: What is done to the points.
@@ -44,15 +46,17 @@ class Recipe:
 
     title: str
     network: str
+    equivariant: bool
     protocol: str
     turned: bool
     corruption: Corruption
     plan: Plan
 
-    def build(self) -> BodyNetwork:
+    def build(self) -> FitNetwork:
         """Return the network with its seeded random weights."""
         torch.manual_seed(self.plan.seed)
-        return BodyNetwork(CONFIGS[self.network])
+        config = CONFIGS[self.network]
+        return BodyNetwork(config) if self.equivariant else PlainNetwork(config)
 
     def loss(self) -> Loss:
         """Return the loss of a batch of new scans; the indices only say how many."""
@@ -81,11 +85,12 @@ def motion_file() -> Path:
 
 
 _PLAN = Plan(
-    epochs=8, batch_size=8, learning_rate=2e-3, weight_decay=0.01, warmup=0.02, ema_decay=0.998, clip=1.0, seed=0
+    epochs=6, batch_size=8, learning_rate=2e-3, weight_decay=0.01, warmup=0.02, ema_decay=0.998, clip=1.0, seed=0
 )
 _PROTOCOL_A = Recipe(
     title="body fitter, protocol A: everyday poses only, equivariant network",
     network="body2048",
+    equivariant=True,
     protocol="A",
     turned=True,
     corruption=Corruption(),
@@ -96,10 +101,20 @@ RECIPES = {
     "articulated-body": Recipe(
         title="fits an articulated human body to a point cloud in any orientation",
         network="body2048",
+        equivariant=True,
         protocol="B",
         turned=True,
         corruption=Corruption(noise=(0.0005, 0.004), fewer=0.15, cropped=0.1, one_sided=0.1, outliers=0.15),
         plan=replace(_PLAN, epochs=25),
     ),
     "body-everyday": _PROTOCOL_A,
+    "body-everyday-plain": replace(
+        _PROTOCOL_A,
+        title="body fitter, protocol A: plain network, upright scans only",
+        equivariant=False,
+        turned=False,
+    ),
+    "body-everyday-plain-turned": replace(
+        _PROTOCOL_A, title="body fitter, protocol A: plain network, scans turned at random", equivariant=False
+    ),
 }
