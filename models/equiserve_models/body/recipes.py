@@ -26,8 +26,6 @@ from equiserve_models.training.loop import Loss, Plan
 SCANS_PER_EPOCH = 10_000
 PATTERNS = 256
 POSES = 40_000
-# The levels of the network are prefixes of this many ordered points.
-PREFIX = 512
 
 
 @dataclass(frozen=True)
@@ -58,20 +56,21 @@ class Recipe:
         config = CONFIGS[self.network]
         return BodyNetwork(config) if self.equivariant else PlainNetwork(config)
 
-    def loss(self) -> Loss:
-        """Return the loss of a batch of new scans; the indices only say how many."""
+    def scans(self) -> ScanMaker:
+        """Return what makes its scans."""
         body, config = bundled_body(), CONFIGS[self.network]
-        rng = np.random.default_rng(self.plan.seed)
         motion = motion_file()
         if self.protocol == "A":
             poses = motion_poses(motion, "id_train")
         else:
             everyday = motion_poses(motion, "id_train") if motion.is_file() else None
-            poses = product_poses(everyday, POSES, rng)
-        prefix = max(PREFIX, config.labelled)
-        patterns = make_patterns(body, PATTERNS, config.samples, prefix, self.plan.seed)
-        scans = ScanMaker(body, poses, patterns, self.corruption, self.turned)
-        fit_loss = FitLoss(body)
+            poses = product_poses(everyday, POSES, np.random.default_rng(self.plan.seed))
+        patterns = make_patterns(body, PATTERNS, config.samples, config.labelled, self.plan.seed)
+        return ScanMaker(body, poses, patterns, self.corruption, self.turned)
+
+    def loss(self) -> Loss:
+        """Return the loss of a batch of new scans; the indices only say how many."""
+        scans, fit_loss = self.scans(), FitLoss(bundled_body())
 
         def loss_of(network: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
             return fit_loss(network, scans(len(indices), generator))

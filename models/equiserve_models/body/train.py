@@ -7,11 +7,13 @@ import dataclasses
 import math
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import torch
 
 from equiserve.errors import EquiServeError
+from equiserve_models.body.learning_curve import EVERY_MINUTES, add_point
 from equiserve_models.body.recipes import RECIPES, SCANS_PER_EPOCH
 from equiserve_models.training.allocator import keep_freed_memory
 from equiserve_models.training.loop import train
@@ -31,9 +33,17 @@ def main(arguments: list[str] | None = None) -> None:
     folder = options.runs / options.recipe
     if options.fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    _, progress = train(recipe.build(), recipe.loss(), SCANS_PER_EPOCH, plan, folder, options.minutes)
-    print(f"{progress.step * plan.batch_size} of {progress.steps * plan.batch_size} scans, "
-          f"{progress.seconds / 60:.0f} minutes, loss {progress.loss:.4f}")  # fmt: skip
+    network, loss_of = recipe.build(), recipe.loss()
+    ends = time.monotonic() + 60 * options.minutes
+    done = False
+    while not done:
+        minutes = min(EVERY_MINUTES, (ends - time.monotonic()) / 60)
+        average, progress = train(network, loss_of, SCANS_PER_EPOCH, plan, folder, minutes)
+        scans = progress.step * plan.batch_size
+        errors = add_point(folder, average, scans, progress.seconds)
+        print(f"{scans} of {progress.steps * plan.batch_size} scans, {progress.seconds / 60:.0f} minutes, "
+              f"loss {progress.loss:.4f}, V2V mean in mm {errors}", flush=True)  # fmt: skip
+        done = progress.step >= progress.steps or time.monotonic() >= ends
 
 
 if __name__ == "__main__":
