@@ -16,7 +16,7 @@ import torch
 
 import equiserve_models
 from equiserve.artifact import read_manifest
-from equiserve.errors import InternalError
+from equiserve.errors import InternalError, InvalidRequest
 from equiserve_models.body import icosahedron
 from equiserve_models.body.card import card
 from equiserve_models.body.export import (
@@ -30,6 +30,7 @@ from equiserve_models.body.export import (
 )
 from equiserve_models.body.network import CONFIGS, BodyNetwork
 from equiserve_models.body.sample_clouds import sample_clouds
+from equiserve_models.body.train import load_named_weights
 
 # torch's exporter takes half a minute of CPU, whatever the size of the network.
 pytestmark = pytest.mark.timeout(900)
@@ -88,6 +89,16 @@ def test_the_manifest_states_the_contract_of_the_fit_task(folder: Path) -> None:
     assert manifest.task_options["body"] == "openbody"
     assert manifest.task_options["points"] == 2048
     assert "Under training" in card(manifest, 1) or "Not trained" in card(manifest, 1)
+
+
+def test_a_training_can_begin_at_the_weights_of_the_file(network: BodyNetwork, folder: Path) -> None:
+    torch.manual_seed(9)
+    other = BodyNetwork(network.config)
+    load_named_weights(other, folder / "1" / "model.pt")
+    for (name, wanted), got in zip(network.named_parameters(), other.parameters(), strict=True):
+        assert torch.equal(got, wanted), name
+    with pytest.raises(InvalidRequest, match="in the place of"):
+        load_named_weights(BodyNetwork(CONFIGS["body2048"]), folder / "1" / "model.pt")
 
 
 def test_a_file_that_is_not_equivariant_is_refused(network: BodyNetwork) -> None:

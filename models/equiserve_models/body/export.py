@@ -297,12 +297,13 @@ def _largest_group_error(version: Version) -> float:
 
 def provenance(name: str, state: dict[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of the training of a recipe's checkpoint."""
-    recipe = RECIPES[name]
+    recipe = dataclasses.asdict(RECIPES[name])
     return {
         "command": "python -m equiserve_models.body.train <model>",
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": recipe | {"plan": state["plan"]},
+        "origin": state["origin"],
         "steps": state["step"],
-        "samples": state["step"] * recipe.plan.batch_size,
+        "samples": state["step"] * state["plan"]["batch_size"],
         "planned_steps": [{"from_step": first, "steps": steps} for first, steps in state["plans"]],
         "wall_seconds": round(state["seconds"]),
         "training_loss": round(state["loss"], 4),

@@ -84,7 +84,15 @@ def motion_file() -> Path:
 
 
 _PLAN = Plan(
-    epochs=6, batch_size=8, learning_rate=2e-3, weight_decay=0.01, warmup=0.02, ema_decay=0.998, clip=1.0, seed=0
+    epochs=6,
+    batch_size=8,
+    learning_rate=2e-3,
+    weight_decay=0.01,
+    warmup=0.02,
+    ema_decay=0.998,
+    clip=1.0,
+    seed=0,
+    optimizer="muon",
 )
 _PROTOCOL_A = Recipe(
     title="body fitter, protocol A: everyday poses only, equivariant network",
