@@ -144,8 +144,12 @@ def _table(figures: dict[str, Any]) -> list[str]:
 def _curve(figures: dict[str, Any]) -> list[str]:
     if "random_rotations" not in figures:
         return []
-    curve = "; ".join(f"{away}: {error:.1f}" for away, error in figures["random_rotations"].items())
+    some, sixty = figures["random_rotations"], figures["sixty_rotations"]
+    curve = "; ".join(f"{away}: {error:.1f}" for away, error in some["by_angle"].items())
     return [
+        f"Under the 60 rotations: at most {sixty['rotation_deg']:.3f} degrees between R(g x) and g R(x), relative "
+        f"error of any output at most {sixty['relative_error']:.0e}.",
+        "",
         "Random rotations g, mean angle in degrees between R(g x) and g R(x), by the angle of g to the nearest of the "
         f"60: {curve}.",
         "",

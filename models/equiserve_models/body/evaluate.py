@@ -18,17 +18,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from equiserve.artifact import read_manifest, write_manifest
+from equiserve.artifact import Symmetry, read_manifest, write_manifest
 from equiserve.errors import EquiServeError, NotFound
 from equiserve.numerics.body_model import bundled_body
+from equiserve_models.body import icosahedron
 from equiserve_models.body.card import write_card
 from equiserve_models.body.evaluation import (
     Cloud,
     Fit,
+    OrbitErrors,
     confidence_rates,
     fit_errors,
     make_cloud,
     orbit_errors,
+    random_rotation,
     resampled,
     summary,
 )
@@ -42,6 +45,12 @@ from equiserve_models.training import checkpoint
 # Angles to the nearest of the sixty rotations, degrees; none is farther than 44.5.
 ANGLE_BINS = (0, 10, 20, 30, 45)
 BUMPS_M = 0.015
+RANDOM_TURNS = 8
+ORBIT_CLOUDS = 12
+GROUP_CLOUDS = 3
+# Share by which one cloud's mean error may exceed that of all; largest relative error that counts as exact in float32.
+TOLERANCE = 1.0
+EXACT = 5e-5
 
 
 def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int = 0) -> dict[str, Any]:
@@ -73,10 +82,23 @@ def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int
         for pose in poses[rng.integers(len(poses), size=clouds)]:
             cloud = resampled(make_cloud(body, pose, rng, **options), samples, labelled, rng)
             fits.append(fit_errors(fitter, cloud, body))
-            if number == 0 and len(kept) < 12:
+            if number == 0 and len(kept) < ORBIT_CLOUDS:
                 kept.append(cloud)
         figures[name] = summary(fits) | confidence_rates(fits)
-    figures["random_rotations"] = _curve(*orbit_errors(fitter, kept, 8, np.random.default_rng(seed)))
+    rng = np.random.default_rng(seed)
+    turned = orbit_errors(fitter, kept, np.stack([random_rotation(rng) for _ in range(RANDOM_TURNS)]))
+    figures["random_rotations"] = {
+        "elements": RANDOM_TURNS,
+        "inputs": len(kept),
+        "relative_error": max(float(errors.mean()) for errors in turned.relative.values()),
+        "by_angle": _curve(turned),
+    }
+    grouped = orbit_errors(fitter, kept[:GROUP_CLOUDS], icosahedron.rotations())
+    figures["sixty_rotations"] = {
+        "inputs": GROUP_CLOUDS,
+        "relative_error": max(float(errors.max()) for errors in grouped.relative.values()),
+        "rotation_deg": float(grouped.rotation_deg.max()),
+    }
     started = time.process_time()
     for cloud in kept:
         fitter(cloud.points[None].astype(np.float32))
@@ -84,13 +106,36 @@ def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int
     return figures
 
 
-def _curve(away: NDArray[np.float64], errors: NDArray[np.float64]) -> dict[str, float]:
+def _curve(turned: OrbitErrors) -> dict[str, float]:
     curve = {}
     for low, high in itertools.pairwise(ANGLE_BINS):
-        inside = (away >= low) & (away < high)
+        inside = (turned.away_deg >= low) & (turned.away_deg < high)
         if inside.any():
-            curve[f"{low} to {high} deg"] = float(errors[inside].mean())
+            curve[f"{low} to {high} deg"] = float(turned.rotation_deg[inside].mean())
     return curve
+
+
+def measured_symmetries(metrics: dict[str, Any], digest: str) -> list[Symmetry]:
+    """Return what a check is to hold the file to: its mean error under random rotations, and the sixty.
+
+    Args:
+        metrics: Of `evaluate`.
+        digest: Of the file that was measured.
+    """
+    some, sixty = metrics["random_rotations"], metrics["sixty_rotations"]
+    return [
+        Symmetry(
+            group="SE3", level="approximate", source="measured", metric="relative_error", tolerance=TOLERANCE,
+            value=some["relative_error"], elements=some["elements"], inputs=some["inputs"], file_digest=digest,
+            note="mean over random rotations, of the output that it is largest for; every translation is exact",
+        ),
+        Symmetry(
+            group="Icosahedral", level="exact" if sixty["relative_error"] <= EXACT else "approximate",
+            source="measured", metric="relative_error", value=sixty["relative_error"],
+            elements=icosahedron.ROTATIONS, inputs=sixty["inputs"], file_digest=digest,
+            note="largest error, float32; where a neighbour changes at a tie of distances, more",
+        ),
+    ]  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -119,7 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
     fitter = onnx_fitter(folder / str(options.version) / "model.onnx")
     metrics = _rounded(evaluate(fitter, config.samples, config.labelled, options.clouds))
     versions = manifest.versions | {str(options.version): entry.model_copy(update={"metrics": metrics})}
-    manifest = manifest.model_copy(update={"versions": versions})
+    symmetries = measured_symmetries(metrics, entry.files["model.onnx"].sha256)
+    manifest = manifest.model_copy(update={"versions": versions, "symmetries": symmetries})
     write_manifest(manifest, folder / "model.yaml")
     write_card(manifest, options.version, folder / "CARD.md")
     print((folder / "CARD.md").read_text())

@@ -17,7 +17,7 @@ from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.skinning import global_rotations, skin
 from equiserve.symmetry import quaternions
 from equiserve_models.body import icosahedron
-from equiserve_models.body.export import Fitter
+from equiserve_models.body.export import OUTPUTS, Fitter
 from equiserve_models.body.poses import MIRRORED_JOINTS
 from equiserve_models.body.scans import surface_points
 
@@ -165,31 +165,42 @@ def confidence_rates(fits: list[Fit]) -> dict[str, float]:
     return {"low_confidence": float(low.mean()), "confident_wrong": float((wrong & ~low).mean())}
 
 
-def orbit_errors(
-    fitter: Fitter, clouds: list[Cloud], turns: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how far the answers to turned clouds are from the turned answers.
+@dataclass(frozen=True)
+class OrbitErrors:
+    """How far the answers to n turned clouds are from the turned answers.
 
-    Args:
-        fitter: The network.
-        clouds: Resampled clouds.
-        turns: Random rotations of each.
-        rng: Source of randomness.
-
-    Returns:
-        Angle of each rotation to the nearest of the sixty, and mean angle between R(g x) and g R(x), degrees, [n] each.
+    Attributes:
+        away_deg: Angle of each rotation to the nearest of the sixty, [n].
+        rotation_deg: Mean angle between R(g x) and g R(x) over the parts, [n].
+        relative: Relative error of each output, [n], by name.
     """
+
+    away_deg: NDArray[np.float64]
+    rotation_deg: NDArray[np.float64]
+    relative: dict[str, NDArray[np.float64]]
+
+
+def orbit_errors(fitter: Fitter, clouds: list[Cloud], turns: NDArray[np.float64]) -> OrbitErrors:
+    """Turn each cloud about the origin by each of `turns`, [m, 3, 3]."""
     group = icosahedron.rotations()
-    away, errors = [], []
+    away, angles = [], []
+    relative: dict[str, list[float]] = {name: [] for name in OUTPUTS}
     for cloud in clouds:
         points = cloud.points.astype(np.float32)
-        plain = fitter(points[None])[0][0]
-        for _ in range(turns):
-            turn = random_rotation(rng)
+        plain = dict(zip(OUTPUTS, (output[0] for output in fitter(points[None])), strict=True))
+        for turn in turns:
+            found = fitter(np.ascontiguousarray(points @ turn.T.astype(np.float32))[None])
+            turned = dict(zip(OUTPUTS, (output[0] for output in found), strict=True))
+            expected = plain | {
+                "global_rotations": turn @ plain["global_rotations"],
+                "translation": turn @ plain["translation"],
+            }
             away.append(_angles(np.einsum("gab,ab->g", group, turn)).min())
-            turned = fitter((points @ turn.T.astype(np.float32))[None])[0][0]
-            errors.append(_angles(np.einsum("jab,jab->j", turned, turn @ plain)).mean())
-    return np.array(away), np.array(errors)
+            both = turned["global_rotations"], expected["global_rotations"]
+            angles.append(_angles(np.einsum("jab,jab->j", *both)).mean())
+            for name, values in expected.items():
+                relative[name].append(float(np.linalg.norm(turned[name] - values) / np.linalg.norm(values)))
+    return OrbitErrors(np.array(away), np.array(angles), {name: np.array(errors) for name, errors in relative.items()})
 
 
 def _angles(traces: NDArray[np.floating]) -> NDArray[np.float64]:

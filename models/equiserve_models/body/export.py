@@ -222,12 +222,10 @@ def export_network(
     path = zoo / name / "model.yaml"
     earlier = read_manifest(path).versions if path.is_file() else {}
     versions = earlier | {str(version): entry}
-    write_manifest(_manifest(name, description, network.config, versions, entry), path)
+    write_manifest(_manifest(name, description, network.config, versions), path)
 
 
-def _manifest(
-    name: str, description: str, config: BodyConfig, versions: dict[str, Version], latest: Version
-) -> Manifest:
+def _manifest(name: str, description: str, config: BodyConfig, versions: dict[str, Version]) -> Manifest:
     joints = len(JOINT_NAMES)
     return Manifest(
         schema_version=1,
@@ -264,23 +262,14 @@ def _manifest(
             ),
         ],
         frames={"world": Frame(dim=3, up=(0.0, 1.0, 0.0), units="m")},
-        groups={"SE3": GroupSpec(name="SE3", frame="world")},
-        symmetries=[
-            Symmetry(
-                group="SE3",
-                level="approximate",
-                source="measured",
-                metric="largest_error",
-                value=_largest_group_error(latest),
-                elements=icosahedron.ROTATIONS,
-                inputs=1,
-                file_digest=latest.files["model.onnx"].sha256,
-                note="the 60 rotations of the icosahedron and every translation, to rounding; others are learned",
-            )
-        ],
+        groups={
+            "SE3": GroupSpec(name="SE3", frame="world"),
+            "Icosahedral": GroupSpec(name="Icosahedral", frame="world"),
+        },
+        symmetries=[Symmetry(group="SE3", level="approximate", note="exact for 60 rotations and every translation")],
         labels=list(JOINT_NAMES),
         runtimes=["onnx", "torchscript"],
-        batching=Batching(max_batch=4),
+        batching=Batching(max_batch=4, batch_invariance="floor"),
         versions=versions,
         task_options={
             "points": config.samples,
@@ -288,11 +277,6 @@ def _manifest(
             "labelled_points": config.labelled,
         },
     )  # fmt: skip
-
-
-def _largest_group_error(version: Version) -> float:
-    detail = version.export_checks[0].detail or ""
-    return max(float(word) for word in detail.replace(",", "").split() if "e-" in word)
 
 
 def provenance(name: str, state: dict[str, Any]) -> dict[str, Any]:
