@@ -101,9 +101,8 @@ def drawing(points: list[dict[str, float]]) -> str:
         if bar is not None:
             line = f'stroke="{colour}" stroke-dasharray="5 4"'
             parts.append(f'<path d="M{_LEFT} {y_of(bar):.1f}H{right}" {line}/>')
-            parts.append(
-                f'<text x="{right + 6}" y="{y_of(bar) + 4:.1f}" fill="{colour}">bar, {title.split()[0]}</text>'
-            )
+            named = f"bar {title}: {bar:.0f} mm"
+            parts.append(f'<text x="{_LEFT + 6}" y="{y_of(bar) - 5:.1f}" fill="{colour}">{named}</text>')
     for name, (title, colour) in _SETS.items():
         seen = [(point["scans"], point[name]) for point in points if name in point and point["scans"] > 0]
         if not seen:

@@ -23,7 +23,7 @@ from equiserve_models.body.scans import Corruption, ScanMaker, make_patterns
 from equiserve_models.training.loop import Loss, Plan
 
 # A pass of the training loop: scans are made on the fly, so that it only says how often the order is drawn.
-SCANS_PER_EPOCH = 6_000
+SCANS_PER_EPOCH = 1_000
 PATTERNS = 256
 POSES = 40_000
 
@@ -84,7 +84,7 @@ def motion_file() -> Path:
 
 
 _PLAN = Plan(
-    epochs=10,
+    epochs=60,
     batch_size=8,
     learning_rate=2e-3,
     weight_decay=0.01,
@@ -112,7 +112,7 @@ RECIPES = {
         protocol="B",
         turned=True,
         corruption=Corruption(noise=(0.0005, 0.004), fewer=0.15, cropped=0.1, one_sided=0.1, outliers=0.15),
-        plan=replace(_PLAN, epochs=40),
+        plan=replace(_PLAN, epochs=240),
     ),
     "body-everyday": _PROTOCOL_A,
     "body-everyday-plain": replace(
