@@ -1,7 +1,7 @@
 """Keep freed memory in the process: on CPU, a step of a training that frees and maps it anew pays for page faults.
 
-glibc returns blocks above 128 KB to the kernel at once. A network whose tensors are megabytes then has its pages zeroed
-again at each operation: measured, a gather of 3 MB took eight times as long (docs/body.md).
+glibc returns blocks above 128 KB to the kernel at once. A network whose tensors are larger then has its pages zeroed
+again at each operation; `python -m equiserve_models.body.cost` prints what keeping them is worth.
 """
 
 from __future__ import annotations
