@@ -26,6 +26,8 @@ NOISE_M = 0.001
 # An answer with a larger V2V is wrong; one with a larger median residual is marked as such.
 FAILED_MM = 50.0
 UNSURE_MM = 20.0
+# A point whose 4th neighbour is this many times as far as usual stands alone.
+NEIGHBOURS, ISOLATED = 4, 6.0
 # Outliers belong to no part.
 _NOWHERE = -1
 
@@ -95,8 +97,17 @@ def make_cloud(
 
 
 def resampled(cloud: Cloud, count: int, prefix: int, rng: np.random.Generator) -> Cloud:
-    """Return the cloud with `count` of its points (with repetition where it has fewer), in farthest-point order."""
-    chosen = rng.choice(len(cloud.points), count, replace=len(cloud.points) < count)
+    """Bring a cloud to what the network takes, as the server does: points that stand alone are left out.
+
+    Args:
+        cloud: The scan.
+        count: Points of the result; some are repeated where there are fewer.
+        prefix: How many are in farthest-point order, which would take dust first.
+        rng: Source of randomness.
+    """
+    fourth = cKDTree(cloud.points).query(cloud.points, k=[NEIGHBOURS + 1])[0][:, 0]
+    kept = np.flatnonzero(fourth <= ISOLATED * np.median(fourth))
+    chosen = rng.choice(kept, count, replace=len(kept) < count)
     points = cloud.points[chosen]
     order = farthest_point_order(points, prefix)
     return Cloud(points[order], cloud.labels[chosen[order]], cloud.rotations, cloud.vertices, cloud.joints)
