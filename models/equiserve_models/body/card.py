@@ -68,8 +68,8 @@ def card(manifest: Manifest, version: int) -> str:
         "",
         "## Figures",
         "",
-        f"`python -m equiserve_models.body.evaluate {manifest.name}` measures them on `{version}/model.onnx`, network "
-        "alone. Each cloud is 5,000",
+        f"`python -m equiserve_models.body.evaluate {manifest.name}{_clouds(figures)}` measures them on "
+        f"`{version}/model.onnx`, network alone. Each cloud is 5,000",
         "points drawn anew on the posed mesh with 1 mm noise, in a random shape, orientation and place, resampled as "
         "the server does. V2V is the",
         "mean distance of corresponding vertices with the network's own translation, MPJPE that of the joints.",
@@ -111,6 +111,10 @@ def _status(figures: dict[str, Any], training: dict[str, Any]) -> str:
         f"**Under training**: after {training.get('samples', 0):,} scans it has not reached the bar of the project "
         f"({bar}). It is here so that\nthe fit task has a real network; the figures below say what it can do."
     )
+
+
+def _clouds(figures: dict[str, Any]) -> str:
+    return f" --clouds {figures['joint_limits']['clouds']}" if figures else ""
 
 
 def _trained(training: dict[str, Any]) -> str:
