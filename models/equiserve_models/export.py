@@ -55,7 +55,7 @@ def write_onnx(program: ExportedProgram, path: Path, input_names: str | Sequence
     )
     assert written is not None  # None only where the exporter is given a path
     model = written.model_proto
-    _strip_origins(model)
+    strip_origins(model)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     # Inferred shapes of inner values would still name the exporter's symbol.
@@ -82,7 +82,7 @@ def write_torchscript(program: ExportedProgram, path: Path, frozen: bool = True)
         scripted.training = False
         buffer = io.BytesIO()
         torch.jit.save(torch.jit.freeze(scripted) if frozen else scripted, buffer)
-    _write_without_debug_records(buffer, path)
+    write_without_debug_records(buffer, path)
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -150,8 +150,8 @@ def check_parity(path: Path, runner: Runner, eager: Runner, pictures: NDArray[np
     )
 
 
-def _strip_origins(model: Any) -> None:
-    # The exporter notes the source lines of the machine that it ran on.
+def strip_origins(model: Any) -> None:
+    """Take out of an ONNX model what the exporter notes of the machine that it ran on, such as source lines."""
     for item in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         del item.metadata_props[:]
     for initializer in model.graph.initializer:
@@ -160,8 +160,8 @@ def _strip_origins(model: Any) -> None:
         node.doc_string = ""
 
 
-def _write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
-    # Debug records name source files of the machine that exported; the loader does without them.
+def write_without_debug_records(archive: io.BytesIO, path: Path) -> None:
+    """Write a TorchScript archive without its debug records, which name source files of the machine that exported."""
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
         for entry in source.infolist():
             if not entry.filename.endswith(".debug_pkl"):

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from equiserve_models.shift.vit import ViT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Networks of this size only wait for the other threads, for seconds a step where the machine is busy."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def tiny_network() -> ViT:
     """A small random anchored network for pictures of 12x12 pixels."""
