@@ -88,7 +88,7 @@ proto-check: ## the committed stubs are those that proto/ gives
 
 # ---------------------------------------------------------------- slow proofs, each with a target of its own
 
-.PHONY: exhaustive exhaustive-shift large-nets bench bench-checks bench-anchoring bench-statistics
+.PHONY: exhaustive exhaustive-shift large-nets bench bench-checks bench-generate bench-anchoring bench-statistics
 .PHONY: test-wheel test-container train-environment
 exhaustive: $(VENV)/.test ## all 784 shifts of 132 pictures through the running server, to the last bit
 	$(BIN)/python -m bench.exhaustive
@@ -104,6 +104,9 @@ large-nets: $(VENV)/.test ## the published sizes at 224 pixels: the same bits fo
 
 bench-checks: $(VENV)/.test ## what an equivariance check costs, and what others feel of it (10 minutes, quiet machine; QUICK=1)
 	$(BIN)/python -m bench.checks $(if $(QUICK),--quick) $(if $(FORCE),--force)
+
+bench-generate: $(VENV)/.test ## what drawing costs beside the model; steps in shared batches (3 minutes, quiet machine; QUICK=1)
+	$(BIN)/python -m bench.generate $(if $(QUICK),--quick) $(if $(FORCE),--force)
 
 bench-anchoring: $(VENV)/.test ## what anchoring and the canonical origin cost at 224 pixels (the first run exports four nets)
 	$(BIN)/python -m bench.anchoring

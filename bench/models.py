@@ -19,7 +19,7 @@ OPSET = 20
 ROW_SHAPES = {"tiny": (1, 28, 28), "vit": (3, 64, 64)}
 
 
-class _Graph:
+class Graph:
     """Collects nodes and weights; every method returns the name of the tensor that it made."""
 
     def __init__(self, seed: int) -> None:
@@ -80,7 +80,7 @@ class _Graph:
 
 def tiny(seed: int = 0) -> onnx.ModelProto:
     """Return a convolutional classifier of 28x28 grey pictures, 10 classes: about 0.25 ms of one core a row."""
-    graph = _Graph(seed)
+    graph = Graph(seed)
     x = graph.add("Relu", graph.conv("x", 1, 32, kernel=3, stride=1, padding=1))
     x = graph.add("Relu", graph.conv(x, 32, 64, kernel=3, stride=2, padding=1))
     x = graph.add("Relu", graph.conv(x, 64, 64, kernel=3, stride=1, padding=1))
@@ -91,7 +91,7 @@ def tiny(seed: int = 0) -> onnx.ModelProto:
 
 def vit(seed: int = 0, *, dim: int = 288, blocks: int = 6, heads: int = 6, patch: int = 8) -> onnx.ModelProto:
     """Return a pre-norm vision transformer of 3x64x64 pictures, 100 classes: about 10 ms of one core a row."""
-    graph = _Graph(seed)
+    graph = Graph(seed)
     side = ROW_SHAPES["vit"][1] // patch
     tokens = graph.conv("x", 3, dim, kernel=patch, stride=patch, padding=0)
     tokens = graph.add("Transpose", graph.reshape(tokens, 0, dim, side * side), perm=[0, 2, 1])
@@ -104,7 +104,7 @@ def vit(seed: int = 0, *, dim: int = 288, blocks: int = 6, heads: int = 6, patch
     return graph.model(graph.linear(pooled, dim, 100), ROW_SHAPES["vit"], 100)
 
 
-def _attention(graph: _Graph, x: str, dim: int, heads: int) -> str:
+def _attention(graph: Graph, x: str, dim: int, heads: int) -> str:
     query, key, value = (graph.reshape(graph.linear(x, dim, dim), 0, 0, heads, dim // heads) for _ in range(3))
     query = graph.add("Transpose", query, perm=[0, 2, 1, 3])
     key = graph.add("Transpose", key, perm=[0, 2, 3, 1])

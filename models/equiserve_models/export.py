@@ -64,8 +64,14 @@ def write_onnx(program: ExportedProgram, path: Path, input_names: str | Sequence
     path.write_bytes(model.SerializeToString())
 
 
-def write_torchscript(program: ExportedProgram, path: Path) -> None:
-    """Write a frozen TorchScript file from the same captured program."""
+def write_torchscript(program: ExportedProgram, path: Path, frozen: bool = True) -> None:
+    """Write a TorchScript file from the same captured program.
+
+    Args:
+        program: The network.
+        path: The file.
+        frozen: Whether weights become constants; otherwise they keep their names, and training can begin from the file.
+    """
     example = program.example_inputs[0]
     with torch.no_grad(), warnings.catch_warnings():
         # Deprecations inside torch, and warnings of frozen Python values: the captured program has none that matter,
@@ -75,7 +81,7 @@ def write_torchscript(program: ExportedProgram, path: Path) -> None:
         # A captured program keeps the training flag that it was captured with.
         scripted.training = False
         buffer = io.BytesIO()
-        torch.jit.save(torch.jit.freeze(scripted), buffer)
+        torch.jit.save(torch.jit.freeze(scripted) if frozen else scripted, buffer)
     _write_without_debug_records(buffer, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,12 +29,23 @@ from equiserve.engine import Admission, CalibrationCache, ComputePool, RequestCo
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.engine.validation import validate
 from equiserve.errors import EquiServeError, InvalidRequest, NotFound, Unavailable, Unsupported
+from equiserve.generator_check import GeneratorCheckReport, GeneratorCheckRequest, check_generator
 from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.symmetrization import Symmetrization, symmetrization_of
 from equiserve.symmetry import group_catalogue, metric_catalogue
 from equiserve.tasks.classify import Classification, ClassifyRequest, classify
 from equiserve.tasks.fit import BodyFit, BodyRegistry, FitRequest, cloud_inputs, fit
+from equiserve.tasks.generate import (
+    Completed,
+    GenerateEvent,
+    GenerateRequest,
+    Generation,
+    UnderWay,
+    generate_events,
+    plan_generation,
+)
+from equiserve.tasks.generate.generator import PictureGenerator
 from equiserve.tasks.regress import Regression, RegressRequest, regress
 from equiserve.tasks.symmetrize import infer_symmetrized
 
@@ -114,6 +126,7 @@ class DataPlane:
         )
         self.jobs = Jobs(self.checker, store, max_elements=settings.max_job_elements)
         self.bodies = BodyRegistry(settings.bodies)
+        self.generations = UnderWay(settings.max_queued_rows)
         self.smoke = SmokeChecks(self.checker)
         self.monitor = TrafficMonitor(self.checker, settings.monitor_share) if settings.monitor_share else None
         if settings.smoke_check:
@@ -275,6 +288,42 @@ class DataPlane:
             self.monitor.offer(model, request.pictures[0])
         return classification
 
+    async def plan_generation(self, request: GenerateRequest) -> Generation:
+        """Check and plan a generation, without drawing anything; see `tasks.generate`."""
+        model = await self.repository.get(request.model, request.version, request.runtime)
+        return plan_generation(PictureGenerator.of(model), request, max_pictures=self.settings.max_pictures)
+
+    async def generate(self, generation: Generation, context: RequestContext) -> Completed:
+        """Draw the pictures of a generation; see `tasks.generate`."""
+        async with aclosing(self.generate_events(generation, context)) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    return event
+        raise AssertionError("a generation ends with its pictures or with an error")
+
+    async def generate_events(
+        self, generation: Generation, context: RequestContext, *, progress: bool = False
+    ) -> AsyncGenerator[GenerateEvent, None]:
+        """Draw the pictures and tell how it goes; closing the stream frees its rows within one step."""
+        began, counted = time.perf_counter_ns(), generation.generator.model.statistics
+        try:
+            async with aclosing(
+                generate_events(
+                    generation, context, compute=self.compute, under_way=self.generations, progress=progress
+                )
+            ) as events:
+                async for event in events:
+                    if isinstance(event, Completed):
+                        counted.succeeded(time.perf_counter_ns() - began)
+                    yield event
+        except Exception as error:
+            counted.failed(error, time.perf_counter_ns() - began)
+            raise
+
+    def cancel_generation(self, id: str, context: RequestContext) -> int:
+        """End the generations of a request's id that came with the same credential; see `UnderWay.cancel`."""
+        return self.generations.cancel(id, context.credential)
+
     async def regress(self, request: RegressRequest, context: RequestContext) -> Regression:
         """Run a regressor; see `tasks.regress`."""
         model = await self.repository.get(request.model, request.version, request.runtime)
@@ -307,6 +356,21 @@ class DataPlane:
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `checks`."""
         return await report_of(self.check_events(request, context))
+
+    async def check_generator(self, request: GeneratorCheckRequest, context: RequestContext) -> GeneratorCheckReport:
+        """Check whether what a generator draws turns as asked; see `generator_check`."""
+        asked = request.generate
+        model = await self.repository.get(asked.model, asked.version, asked.runtime)
+        report = await check_generator(
+            model,
+            request,
+            context,
+            compute=self.compute,
+            max_orbit=self.settings.max_orbit,
+            max_pictures=self.settings.max_pictures,
+        )
+        self.checker.statistics.record(report.content, "request")
+        return report
 
     def check_events(self, request: AnyCheckRequest, context: RequestContext) -> AsyncGenerator[AnyCheckEvent, None]:
         """Run an equivariance check and tell how it goes; closing the stream stops it between two batches."""

@@ -96,7 +96,9 @@ async def serve(settings: Settings, announce: Callable[[str, int, int | None], N
     began = time.perf_counter()
     plane, scheduler = build_plane(settings)
     loop_lag = LoopLag()
-    render = metrics_renderer(plane.repository.models, scheduler, plane.admission, plane.checker.statistics, loop_lag)
+    render = metrics_renderer(
+        plane.repository.models, scheduler, plane.admission, plane.checker.statistics, loop_lag, plane.generations
+    )
 
     listener = _listen(settings.host, settings.http_port)
     config = uvicorn.Config(

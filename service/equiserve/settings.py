@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_inflight_requests: int = Field(default=4096, ge=1)
     max_queued_rows: int = Field(default=4096, ge=1, description="rows that may wait for one model")
     max_deadline_s: float = Field(default=600.0, gt=0)
+    max_pictures: int = Field(default=64, ge=1, description="pictures that one generate request may ask for")
     max_orbit: int = Field(default=4096, ge=1, description="elements of one equivariance check")
     check_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="model outputs kept for later checks of the same picture; 0 keeps none"

@@ -58,6 +58,14 @@ async def test_a_lone_call_of_a_brief_model_runs_on_the_loop(build: Build) -> No
     assert model.statistics.executions == 1
 
 
+async def test_another_session_has_to_prove_itself_anew(build: Build) -> None:
+    model, other = build(Where()), Where()
+    prove(model, (row(1)[0].shape,))
+    model.replace_runtime(other)
+    await model.infer(row(3))
+    assert other.on_the_loop == [False]
+
+
 async def test_company_background_and_other_shapes_go_to_a_worker(build: Build) -> None:
     runtime = Where()
     model = build(runtime)

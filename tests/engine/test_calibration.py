@@ -133,6 +133,22 @@ def test_measuring_is_held_back_and_can_be_stopped_before_any_run_of_the_model()
     assert asked == 5
 
 
+def test_a_noise_level_of_the_golden_input_is_one() -> None:
+    spec = TensorSpec(name="sigma", datatype="FP32", shape=(-1,), kind="noise_level")
+    assert (golden_inputs((spec,), 50)["sigma"] > 0).all()
+
+
+@pytest.mark.parametrize(("fixed_s", "batches", "steps"), [(0.0, 8, 4), (1e-3, 32, 16), (10e-3, 64, 64)])
+def test_a_model_that_is_called_step_by_step_runs_smaller_batches_where_company_hardly_pays(
+    monkeypatch: pytest.MonkeyPatch, fixed_s: float, batches: int, steps: int
+) -> None:
+    monkeypatch.setattr(calibration, "_fastest", lambda _, inputs, __: 1e-3 * len(inputs["x"]) + fixed_s)
+    runtime = MoodyRuntime({})
+    for useful, expected in ((calibration.USEFUL, batches), (calibration.USEFUL_STEPS, steps)):
+        found = measure(lambda _: runtime, max_batch=64, threads=1, fixed_threads=1, useful=useful)
+        assert found.max_batch == expected
+
+
 def test_checks_run_in_larger_batches_than_requests_where_those_have_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

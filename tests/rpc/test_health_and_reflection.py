@@ -19,6 +19,7 @@ SERVICES = (
     "equiserve.v1.BodyFitter",
     "equiserve.v1.Equivariance",
     "equiserve.v1.Candidates",
+    "equiserve.v1.Generator",
     "equiserve.v1.Regressor",
     "equiserve.v1.Jobs",
 )

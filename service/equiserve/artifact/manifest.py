@@ -369,7 +369,8 @@ class Manifest(Strict):
     def keeps_batch_invariance(self) -> bool:
         """Return whether lone rows are padded until company cannot change their bits.
 
-        The default is `exact` for a model that declares an exact symmetry, `floor` for all others.
+        The default is `exact` for a model that declares an exact symmetry, and for one that draws pictures, which must
+        not depend on their company; `floor` for all others.
         """
         choice = self.batching.batch_invariance
-        return choice == "exact" or (choice is None and self.declared_exact())
+        return choice == "exact" or (choice is None and (self.declared_exact() or self.task == "generate"))

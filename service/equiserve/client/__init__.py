@@ -4,13 +4,14 @@ from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
 from equiserve.client.clouds import Cloud
 from equiserve.client.events import CheckEvent
-from equiserve.client.options import CheckOptions, FitOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Picture
 from equiserve.client.results import (
     BodyFit,
     CandidatesResult,
     CheckResult,
     Classification,
+    Generated,
     JobStatus,
     ModelState,
     Prediction,
@@ -28,6 +29,8 @@ __all__ = [
     "Client",
     "Cloud",
     "FitOptions",
+    "GenerateOptions",
+    "Generated",
     "JobStatus",
     "ModelState",
     "Picture",

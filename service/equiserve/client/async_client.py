@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -18,9 +19,17 @@ from equiserve.client.errors import transport_errors
 from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import AsyncJobs
-from equiserve.client.options import CheckOptions, FitOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import BodyFit, CandidatesResult, CheckResult, Classification, ModelState, Regression
+from equiserve.client.results import (
+    BodyFit,
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    ModelState,
+    Regression,
+)
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -90,6 +99,72 @@ class AsyncClient:
         """Return the most probable classes of pictures; see `Client.classify`."""
         options = {"top_k": top_k, "runtime": runtime, "priority": priority, "symmetrize": symmetrize}
         exchange = await asyncio.to_thread(calls.classify, model, version, pictures, options)
+        return await self._send(exchange, timeout_s)
+
+    async def generate(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generated:
+        """Draw pictures; see `Client.generate`."""
+        exchange = calls.generate(model, version, {"label": label, "angle": angle, **options})
+        return await self._send(exchange, timeout_s)
+
+    async def generate_file(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        media_type: str = "image/png",
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> bytes:
+        """Draw pictures into one file; see `Client.generate_file`."""
+        exchange = calls.generate_file(model, version, {"label": label, "angle": angle, **options}, media_type)
+        return await self._send(exchange, timeout_s)
+
+    async def generate_stream(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        previews: int = 4,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> AsyncGenerator[CheckEvent, None]:
+        """Draw pictures and yield events as they form; see `Client.generate_stream`."""
+        exchange = calls.generate_stream(
+            model, version, {"label": label, "angle": angle, "previews": previews, **options}
+        )
+        async with aclosing(self._stream(exchange, timeout_s)) as events:
+            async for event in events:
+                yield event
+
+    async def cancel_generation(self, request_id: str) -> int:
+        """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
+        return await self._send(calls.cancel_generation(request_id))
+
+    async def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked; see `Client.check_generator`."""
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
         return await self._send(exchange, timeout_s)
 
     async def regress(
@@ -196,21 +271,9 @@ class AsyncClient:
         exchange = await asyncio.to_thread(
             calls.check_stream, model, version, given, calls.asked(group, elements, options)
         )
-        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
-        with transport_errors():
-            async with self._http.stream(
-                exchange.method,
-                exchange.path,
-                content=exchange.body,
-                headers={**exchange.headers, **attempts.headers()},
-                timeout=attempts.timeout(),
-            ) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    exchange.read(answer_of(response))
-                async for line in response.aiter_lines():
-                    if (event := reader.feed(line)) is not None:
-                        yield event
+        async with aclosing(self._stream(exchange, timeout_s)) as events:
+            async for event in events:
+                yield event
 
     async def estimate_check(
         self,
@@ -290,3 +353,20 @@ class AsyncClient:
             if pause_s is None:
                 return exchange.read(answer)
             await asyncio.sleep(pause_s)
+
+    async def _stream(self, exchange: Exchange[None], timeout_s: float | None) -> AsyncGenerator[CheckEvent, None]:
+        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
+        with transport_errors():
+            async with self._http.stream(
+                exchange.method,
+                exchange.path,
+                content=exchange.body,
+                headers={**exchange.headers, **attempts.headers()},
+                timeout=attempts.timeout(),
+            ) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    exchange.read(answer_of(response))
+                async for line in response.aiter_lines():
+                    if (event := reader.feed(line)) is not None:
+                        yield event

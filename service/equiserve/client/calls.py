@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,6 +19,7 @@ from equiserve.client.results import (
     CandidatesResult,
     CheckResult,
     Classification,
+    Generated,
     JobStatus,
     ModelState,
     Regression,
@@ -94,6 +96,50 @@ def classify(
     """Ask for the classes of pictures."""
     body = {"images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", f"{_model_path(model, version)}/classify", _json, orjson.dumps(body), _JSON)
+
+
+def generate(model: str, version: str, options: Mapping[str, Any]) -> Exchange[Generated]:
+    """Ask for pictures, as arrays."""
+
+    def read(answer: Answer) -> Generated:
+        with np.load(io.BytesIO(_successful(answer).body), allow_pickle=False) as content:
+            parameters = orjson.loads(content["parameters"].tobytes())
+            return Generated(content["pictures"], parameters, answer.headers.get("etag", ""))
+
+    return _generation(model, version, options, "application/x-npz", read)
+
+
+def generate_file(model: str, version: str, options: Mapping[str, Any], media_type: str) -> Exchange[bytes]:
+    """Ask for pictures, as a file."""
+    return _generation(model, version, options, media_type, lambda answer: _successful(answer).body)
+
+
+def generate_stream(model: str, version: str, options: Mapping[str, Any]) -> Exchange[None]:
+    """Ask for the events of a generation; `read` is for answers that are no stream."""
+    headers = {**_JSON, "accept": "text/event-stream"}
+    path = f"{_model_path(model, version)}/generate_stream"
+    return Exchange("POST", path, _nothing, orjson.dumps(_given(options)), headers)
+
+
+def cancel_generation(request_id: str) -> Exchange[int]:
+    """Ask to end a generation."""
+    path = f"/v2/generations/{quote(request_id, safe='')}"
+    return Exchange("DELETE", path, lambda answer: _json(answer)["cancelled"])
+
+
+def check_generator(
+    model: str, version: str, generate: Mapping[str, Any], options: Mapping[str, Any]
+) -> Exchange[dict[str, Any]]:
+    """Ask for the report of a generator's equivariance check."""
+    body = orjson.dumps({"generate": _given(generate), **_given(options)})
+    return Exchange("POST", f"{_model_path(model, version)}/equivariance", _json, body, _JSON)
+
+
+def _generation(
+    model: str, version: str, options: Mapping[str, Any], media_type: str, read: Callable[[Answer], T]
+) -> Exchange[T]:
+    headers = {**_JSON, "accept": media_type}
+    return Exchange("POST", f"{_model_path(model, version)}/generate", read, orjson.dumps(_given(options)), headers)
 
 
 def regress(

@@ -18,9 +18,17 @@ from equiserve.client.errors import transport_errors
 from equiserve.client.events import CheckEvent, EventReader
 from equiserve.client.exchange import Exchange
 from equiserve.client.jobs import Jobs
-from equiserve.client.options import CheckOptions, FitOptions
+from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Checked, Picture
-from equiserve.client.results import BodyFit, CandidatesResult, CheckResult, Classification, ModelState, Regression
+from equiserve.client.results import (
+    BodyFit,
+    CandidatesResult,
+    CheckResult,
+    Classification,
+    Generated,
+    ModelState,
+    Regression,
+)
 from equiserve.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
@@ -117,6 +125,100 @@ class Client:
         """
         options = {"top_k": top_k, "runtime": runtime, "priority": priority, "symmetrize": symmetrize}
         return self._send(calls.classify(model, version, pictures, options), timeout_s)
+
+    def generate(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generated:
+        """Draw pictures and return them as arrays, with the parameters that draw them again.
+
+        Args:
+            model: Its name.
+            label: Class, by index or name; None = no class.
+            angle: Degrees, counter-clockwise as seen.
+            version: The newest by default.
+            timeout_s: Deadline of this call; None = the client's.
+            options: See `GenerateOptions`.
+        """
+        exchange = calls.generate(model, version, {"label": label, "angle": angle, **options})
+        return self._send(exchange, timeout_s)
+
+    def generate_file(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        media_type: str = "image/png",
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> bytes:
+        """Draw pictures and return them as one file; arguments as in `generate`.
+
+        Args:
+            media_type: `image/png` (with the parameters in a text chunk), `image/webp`, `application/x-npz`.
+        """
+        exchange = calls.generate_file(model, version, {"label": label, "angle": angle, **options}, media_type)
+        return self._send(exchange, timeout_s)
+
+    def generate_stream(
+        self,
+        model: str,
+        label: int | str | None = None,
+        angle: float = 0.0,
+        *,
+        previews: int = 4,
+        version: str = "",
+        timeout_s: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Generator[CheckEvent, None, None]:
+        """Draw pictures and yield events as they form; arguments as in `generate`.
+
+        Yields:
+            `progress` (step, of; the first before the first step), at most `previews` of `preview` (a PNG in base64,
+            the first within three steps), and last `completed`. To close the generator frees the rows.
+        """
+        exchange = calls.generate_stream(
+            model, version, {"label": label, "angle": angle, "previews": previews, **options}
+        )
+        yield from self._stream(exchange, timeout_s)
+
+    def cancel_generation(self, request_id: str) -> int:
+        """End the generations under way of a request's id (`id` of a stream's events); return how many there were."""
+        return self._send(calls.cancel_generation(request_id))
+
+    def check_generator(
+        self,
+        model: str,
+        generate: Mapping[str, Any],
+        group: str | Mapping[str, Any] = "SO2",
+        elements: int | Sequence[Any] | None = None,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+    ) -> dict[str, Any]:
+        """Check whether what a generator draws turns as asked: the same seeds at every angle of an orbit.
+
+        Args:
+            model: Its name.
+            generate: What to draw: `label`, `angle` and `GenerateOptions`.
+            group: Rotations of the picture plane.
+            elements: How many, spread over the group, or which; all of a finite group, 72 of a continuous one.
+            version: The newest by default.
+            timeout_s: Deadline of this call; what was drawn until then is reported.
+
+        Returns:
+            The report: `statement`, `verdict`, `summary`, and for each element angle error and EQ-R.
+        """
+        exchange = calls.check_generator(model, version, generate, {"group": group, "elements": elements})
+        return self._send(exchange, timeout_s)
 
     def regress(
         self,
@@ -267,23 +369,7 @@ class Client:
             `verdict`, and last `completed`, whose data is the report. To close the generator stops the check.
         """
         exchange = calls.check_stream(model, version, given, calls.asked(group, elements, options))
-        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
-        with (
-            transport_errors(),
-            self._http.stream(
-                exchange.method,
-                exchange.path,
-                content=exchange.body,
-                headers={**exchange.headers, **attempts.headers()},
-                timeout=attempts.timeout(),
-            ) as response,
-        ):
-            if response.status_code != 200:
-                response.read()
-                exchange.read(answer_of(response))
-            for line in response.iter_lines():
-                if (event := reader.feed(line)) is not None:
-                    yield event
+        yield from self._stream(exchange, timeout_s)
 
     def estimate_check(
         self,
@@ -357,3 +443,22 @@ class Client:
             if pause_s is None:
                 return exchange.read(answer)
             time.sleep(pause_s)
+
+    def _stream(self, exchange: Exchange[None], timeout_s: float | None) -> Generator[CheckEvent, None, None]:
+        attempts, reader = Attempts(self._timeout_s if timeout_s is None else timeout_s, 0), EventReader()
+        with (
+            transport_errors(),
+            self._http.stream(
+                exchange.method,
+                exchange.path,
+                content=exchange.body,
+                headers={**exchange.headers, **attempts.headers()},
+                timeout=attempts.timeout(),
+            ) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                exchange.read(answer_of(response))
+            for line in response.iter_lines():
+                if (event := reader.feed(line)) is not None:
+                    yield event

@@ -1,4 +1,4 @@
-"""The events of a check, read off a stream of server-sent events (WHATWG HTML, section 9.2)."""
+"""The events of a check or of a generation, read off a stream of server-sent events (WHATWG HTML, section 9.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from equiserve.client.exchange import Answer
 
 
 class CheckEvent(NamedTuple):
-    """What a running check tells: `started`, `progress`, `verdict`, `completed`, and what goes with it."""
+    """What a running check tells (`started`, `progress`, `verdict`, `completed`), and what goes with it.
+
+    Of a generation: `progress`, `preview`, `completed`.
+    """
 
     name: str
     data: dict[str, Any]

@@ -28,6 +28,32 @@ class FitOptions(TypedDict, total=False):
     priority: int | None
 
 
+class GenerateOptions(TypedDict, total=False):
+    """How to draw.
+
+    Attributes:
+        mode: How the angle comes about: `conditioned`, `exact`, `drift`, `drift_x0`.
+        seed: 0 to 2^64 - 1; drawn by the server and echoed where it is not given. Picture i has seed + i.
+        steps: 1 to 1000.
+        solver: `ddpm`, `ddim`, `heun`, `dpmpp_2m`, `unipc`, `ipndm`.
+        preset: `fast`, `balanced`, `quality`, `paper`: what solver and steps are where they are not given.
+        guidance: Weight of the class, 1 by default.
+        n: Number of pictures.
+        runtime: `onnx` or `torchscript`; the model's first by default.
+        priority: 1 is the most urgent.
+    """
+
+    mode: str | None
+    seed: int | None
+    steps: int | None
+    solver: str | None
+    preset: str | None
+    guidance: float | None
+    n: int | None
+    runtime: str | None
+    priority: int | None
+
+
 class CheckOptions(TypedDict, total=False):
     """How to check.
 

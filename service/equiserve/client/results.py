@@ -1,8 +1,11 @@
-"""What the server's JSON answers hold, for type checkers; at run time these are plain dictionaries."""
+"""What the server's answers hold, for type checkers; JSON ones are plain dictionaries at run time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
+
+import numpy as np
 
 
 class ModelState(TypedDict):
@@ -45,6 +48,21 @@ class Classification(TypedDict):
     guarantee: str | None
     symmetrize: str | None
     stability: list[Stability] | None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Pictures that were drawn.
+
+    Attributes:
+        pictures: float32 [n, C, H, W], in [-1, 1] but for overshoot.
+        parameters: What they are a function of, nothing left open: the seed with them.
+        etag: Equal where the pictures are.
+    """
+
+    pictures: np.ndarray
+    parameters: dict[str, Any]
+    etag: str
 
 
 class RegressedTensor(TypedDict):

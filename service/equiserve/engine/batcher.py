@@ -3,6 +3,7 @@
 Plain data on the event loop, no locks, no timers of its own. A batch is whatever waits when a worker is free: best
 priority, then deadline, then arrival, joined while the shapes agree, up to the largest useful batch. Rows count, not
 calls. A background call runs alone and exactly as it came, so that a check's numbers do not depend on its neighbours.
+A request of many steps says with each when its turn comes (`Call.turn`); to age it, the heap needs no new order.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import count, pairwise
 from equiserve.engine.core import Batch, Call
 from equiserve.errors import Overloaded
 
-_Order = tuple[bool, int, float, int]
+_Order = tuple[bool, int, float, float, int]
 
 #: One counter for all queues, so that arrivals compare across models.
 _arrivals = count()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +31,24 @@ _CHECK_HANDOVER_S, _LONGEST_CHECK_BATCH_S = 500e-6, 30e-3
 _WORTH_WAKING_S = 5e-3
 #: Share of the ideal speed-up that several threads must reach.
 _SPEED_UP_SHARE = 0.75
-#: Timing noise must not talk a model out of batching altogether.
-_LEAST_USEFUL = 8
+
+
+class Useful(NamedTuple):
+    """What makes a batch large enough.
+
+    Attributes:
+        rows: At least so many: timing noise must not talk a model out of batching altogether.
+        excess: What its row may cost, over a row of the largest batch.
+    """
+
+    rows: int
+    excess: float
+
+
+USEFUL = Useful(8, 1.03)
+#: Of a model that is called step by step: larger batches make the shortest request wait for the others at every step.
+USEFUL_STEPS = Useful(4, 1.1)
+
 #: Sizes to try for axes that a graph leaves open: not every network takes pictures of one pixel.
 _OPEN_SIZES = (1, 32, 224)
 
@@ -135,6 +152,9 @@ def golden_inputs(
             inputs[spec.name] = generator.integers(int(low), int(high) + 1, shape).astype(dtype)
         elif spec.value_range:
             inputs[spec.name] = generator.uniform(*spec.value_range, shape).astype(dtype)
+        elif spec.kind == "noise_level":
+            # No logarithm of it may be NaN: what compares NaN with NaN proves nothing.
+            inputs[spec.name] = generator.lognormal(size=shape).astype(dtype)
         else:
             inputs[spec.name] = generator.standard_normal(shape).astype(dtype)
     return inputs
@@ -147,6 +167,8 @@ def measure(
     threads: int,
     fixed_threads: int | None,
     told_size: int | None = None,
+    specs: tuple[TensorSpec, ...] | None = None,
+    useful: Useful = USEFUL,
     wait_for_idleness: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """Measure a model.
@@ -157,6 +179,8 @@ def measure(
         threads: The process's CPU budget.
         fixed_threads: The manifest's choice of threads, or None to choose by measurement.
         told_size: See `open_size`.
+        specs: What the manifest says of the inputs; None = what the file says.
+        useful: What makes a batch large enough.
         wait_for_idleness: Called before each run of the model: holds it back while requests run, and may raise.
     """
 
@@ -165,10 +189,10 @@ def measure(
 
     runtime = open_with(fixed_threads or 1)
     wait_for_idleness()
-    size = open_size(runtime, told_size)
+    size, specs = open_size(runtime, told_size), specs or runtime.inputs
     chosen = fixed_threads or 1
     if fixed_threads is None and threads > 1 and runtime.device == "cpu":
-        lone = golden_inputs(runtime.inputs, 1, size)
+        lone = golden_inputs(specs, 1, size)
         narrow_s = timed(runtime, lone)
         # More threads must pay for the cores they take from the event loop and from other models; waking them for
         # short calls never does.
@@ -177,17 +201,17 @@ def measure(
             if timed(wide, lone) * _SPEED_UP_SHARE * threads < narrow_s:
                 runtime, chosen = wide, threads
     if max_batch == 0:
-        seconds = timed(runtime, golden_inputs(runtime.inputs, 1, size))
+        seconds = timed(runtime, golden_inputs(specs, 1, size))
         return Calibration(True, 1, 0.0, True, 1, seconds, 0.0, chosen, cpu_name(), runtime.version)
-    useful, per_row, fixed = _cost(runtime, max_batch, size, timed)
+    largest, per_row, fixed = _cost(runtime, specs, max_batch, size, useful, timed)
     # No batch of requests is ever larger than the useful one: what is published holds up to it.
-    stable, floor, exact = _company(runtime, golden_inputs(runtime.inputs, useful, size), useful, wait_for_idleness)
-    check = min(max(useful, _check_batch(per_row, fixed, max_batch)), max_batch)
-    if check > useful:
-        found = _company(runtime, golden_inputs(runtime.inputs, check, size), check, wait_for_idleness)
+    stable, floor, exact = _company(runtime, golden_inputs(specs, largest, size), largest, wait_for_idleness)
+    check = min(max(largest, _check_batch(per_row, fixed, max_batch)), max_batch)
+    if check > largest:
+        found = _company(runtime, golden_inputs(specs, check, size), check, wait_for_idleness)
         if (found[0], found[2]) != (stable, exact):
-            check = useful
-    return Calibration(True, stable, floor, exact, useful, per_row, fixed, chosen, cpu_name(), runtime.version, check)
+            check = largest
+    return Calibration(True, stable, floor, exact, largest, per_row, fixed, chosen, cpu_name(), runtime.version, check)
 
 
 def _check_batch(per_row: float, fixed: float, most: int) -> int:
@@ -223,19 +247,24 @@ def _company(
 
 
 def _cost(
-    runtime: Runtime, max_batch: int, open_size: int, timed: Callable[[Runtime, Mapping[str, np.ndarray]], float]
+    runtime: Runtime,
+    specs: tuple[TensorSpec, ...],
+    max_batch: int,
+    open_size: int,
+    enough: Useful,
+    timed: Callable[[Runtime, Mapping[str, np.ndarray]], float],
 ) -> tuple[int, float, float]:
-    """Fit a*n + b and return the smallest batch, at least _LEAST_USEFUL, that comes close to the cheapest row."""
+    """Fit a*n + b and return the smallest batch, with enough rows, that comes close to the cheapest row."""
     sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128, 256) if size < max_batch] + [max_batch]
-    seconds = [timed(runtime, golden_inputs(runtime.inputs, size, open_size)) for size in sizes]
+    seconds = [timed(runtime, golden_inputs(specs, size, open_size)) for size in sizes]
     per_row, fixed = np.polyfit(sizes, seconds, 1) if len(sizes) > 1 else (seconds[0] / sizes[0], 0.0)
     per_row, fixed = max(float(per_row), 0.0), max(float(fixed), 0.0)
 
     def row(size: int) -> float:
         return per_row + (fixed + _HANDOVER_S) / size
 
-    useful = next(size for size in sizes if row(size) <= 1.03 * row(max_batch))
-    return min(max(useful, _LEAST_USEFUL), max_batch), per_row, fixed
+    useful = next(size for size in sizes if row(size) <= enough.excess * row(max_batch))
+    return min(max(useful, enough.rows), max_batch), per_row, fixed
 
 
 def _fastest(

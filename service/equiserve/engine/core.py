@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from equiserve.errors import EquiServeError
+
 #: Priority of a request that names none; 1 is the most urgent, as in the v2 schedule policy extension.
 DEFAULT_PRIORITY = 100
 
@@ -43,6 +45,8 @@ class Call:
         future: Gets the outputs, in the order of the model's outputs.
         priority: 1 is the most urgent.
         expires: Event-loop time (s) after which it must not start any more; inf = never.
+        turn: For a step of a longer request, when its turn comes (`time.perf_counter` seconds, may lie ahead): the
+            earliest goes first. 0 = no step; its turn came when it was queued.
         background: Runs only when no foreground call waits, and exactly as it came (checks and jobs).
         alone: Shares its batch with nobody: background calls, and calls of a batch that failed.
         queued: It waits in the queue; not yet, or no longer, where a worker has it or its caller gave up.
@@ -57,6 +61,7 @@ class Call:
     future: asyncio.Future[list[np.ndarray]]
     priority: int = DEFAULT_PRIORITY
     expires: float = math.inf
+    turn: float = 0.0
     background: bool = False
     alone: bool = False
     queued: bool = False
@@ -64,9 +69,40 @@ class Call:
     sequence: int = 0
     trace: Any = None
 
-    def order(self) -> tuple[bool, int, float, int]:
-        """Return the sort key: foreground first, then priority, deadline, arrival."""
+    def order(self) -> tuple[bool, int, float, float, int]:
+        """Return the sort key among the calls of one model: foreground, then priority, deadline, turn, arrival."""
+        return (self.background, self.priority, self.expires, self.turn or self.enqueued_ns * 1e-9, self.sequence)
+
+    def urgency(self) -> tuple[bool, int, float, int]:
+        """Return the sort key among models: a step is a call like any other, and came when it was queued."""
         return (self.background, self.priority, self.expires, self.sequence)
+
+
+class CancelToken:
+    """Lets somebody else end a request that makes one call after another.
+
+    Attributes:
+        error: Why it was ended; None while it was not.
+    """
+
+    __slots__ = ("_waiting", "error")
+
+    def __init__(self) -> None:
+        self.error: EquiServeError | None = None
+        self._waiting: Sequence[Call] = ()
+
+    def cancel(self, error: EquiServeError) -> None:
+        """End the request: what waits of it fails with this error now, what it does next fails at once."""
+        self.error = self.error or error
+        for call in self._waiting:
+            if not call.future.done():
+                call.future.set_exception(self.error)
+
+    def watch(self, calls: Sequence[Call]) -> None:
+        """Take note of what the request waits for; raises the error of one that was ended."""
+        self._waiting = calls
+        if self.error is not None:
+            raise self.error
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ import numpy as np
 
 from equiserve.artifact import Manifest
 from equiserve.engine.batcher import Batcher, split_rows
+from equiserve.engine.brevity import Brevity
 from equiserve.engine.calibration import Calibration
-from equiserve.engine.core import DEFAULT_PRIORITY, Batch, Call
+from equiserve.engine.core import DEFAULT_PRIORITY, Batch, Call, CancelToken
 from equiserve.engine.cost import BatchCost
 from equiserve.engine.scheduler import Lane, Scheduler
 from equiserve.engine.statistics import ModelStatistics
@@ -77,6 +78,7 @@ class ServedModel:
     def replace_runtime(self, runtime: Runtime) -> None:
         """Run what starts from now on with another session of the same file (another thread count)."""
         self._lane.runtime = runtime
+        self._lane.brevity = Brevity()  # what the other session did proves nothing of this one
 
     @property
     def runtime(self) -> Runtime:
@@ -163,6 +165,46 @@ class ServedModel:
                 call.future.cancel()
                 self._batcher.give_up(call)
 
+    async def infer_step(
+        self,
+        inputs: Sequence[np.ndarray],
+        *,
+        turn: float,
+        token: CancelToken,
+        priority: int = DEFAULT_PRIORITY,
+        deadline: float = inf,
+    ) -> list[np.ndarray]:
+        """Run rows of one step of a request that was admitted as a whole; it shares batches with any other call.
+
+        Args:
+            inputs: As in `infer`.
+            turn: When its turn comes among the calls of this model, `time.perf_counter` seconds, greater than 0: the
+                earliest goes first.
+            token: Ends the request between steps, and while one waits.
+            priority: 1 is the most urgent.
+            deadline: Event-loop time (s) of the request's end. It sorts no step before other requests.
+
+        Raises:
+            DeadlineExceeded, Unavailable, InternalError: As `infer`.
+            EquiServeError: The token's.
+        """
+        rows = inputs[0].shape[0] if self.batched else 1
+        parts = split_rows(rows, self.max_batch) if self.batched else [slice(0, 1)]
+        calls: list[Call] = []
+        token.watch(calls)
+        try:
+            for part in parts:
+                piece = inputs if len(parts) == 1 else [array[part] for array in inputs]
+                calls.append(self._submit(piece, part.stop - part.start, priority, deadline, inf, turn=turn))
+            if len(calls) == 1:
+                return await calls[0].future
+            answered = await asyncio.gather(*(call.future for call in calls))
+        finally:
+            for call in calls:
+                call.future.cancel()
+                self._batcher.give_up(call)
+        return [np.concatenate(column) for column in zip(*answered, strict=True)]
+
     async def infer_background(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run rows alone, in one batch exactly as given, when no foreground call waits (checks and jobs).
 
@@ -210,6 +252,7 @@ class ServedModel:
         deadline: float,
         start_by: float,
         *,
+        turn: float = 0.0,
         background: bool = False,
     ) -> Call:
         if self._retired is not None:
@@ -217,7 +260,9 @@ class ServedModel:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[np.ndarray]] = loop.create_future()
         key = tuple(array.shape[1:] for array in inputs)
-        call = Call(inputs, rows, key, future, priority, min(deadline, start_by), background, alone=background)
+        # A step stands where its turn is: with its deadline it would stand before all that came without one.
+        expires = inf if turn else min(deadline, start_by)
+        call = Call(inputs, rows, key, future, priority, expires, turn, background, alone=background)
         if self._scheduler.observer is not None:
             self._scheduler.observer.queued(call)
         self._scheduler.put(self._lane, call)

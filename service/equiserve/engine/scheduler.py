@@ -29,6 +29,10 @@ class Lane:
         instances: Batches of it that may run at the same time.
         delay_s: How long a batch that is not full waits for company.
         on_batch: Called on the event loop after each batch.
+
+    Attributes:
+        running: Batches of it that run.
+        returning: Batches of it that ended this turn, whose callers are about to queue their next steps.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Lane:
         self.delay_s = delay_s
         self.on_batch = on_batch
         self.running = 0
+        self.returning = 0
         self.linger: asyncio.TimerHandle | None = None
         self.brevity = Brevity()
 
@@ -113,6 +118,7 @@ class Scheduler:
         self._loop = asyncio.get_running_loop()
         self._pool = WorkerPool(threads)
         self._waiting: dict[Lane, None] = {}
+        self._returning = 0
         self._scheduled = False
 
     @property
@@ -169,8 +175,10 @@ class Scheduler:
             head = lane.batcher.head()
             if head is None:
                 del self._waiting[lane]
-            elif lane.running < lane.instances and not self._lingers(lane):
-                order = head.order()
+            elif head.background and self._returning:
+                continue  # foreground steps are on their way
+            elif lane.running < lane.instances and not lane.returning and not self._lingers(lane):
+                order = head.urgency()
                 if best_order is None or order < best_order:
                     best, best_order = lane, order
         return best
@@ -190,10 +198,22 @@ class Scheduler:
         lane.observe(batch)
         if batch.error is None and not batch.calls[0].background:
             self.foreground.observe((batch.computed_ns - batch.started_ns) * 1e-9)
+        steps = any(call.turn for call in batch.calls)
+        lane.returning += steps
+        self._returning += steps
         # The next batch starts before this one's answers are written: the device never waits for the edges.
         if self._waiting:
             self.dispatch()
         lane.on_batch(batch)
+        if steps:
+            # Next steps are queued two turns from now: without them others would go first, every other time.
+            self._loop.call_soon(self._loop.call_soon, self._returned, lane)
+
+    def _returned(self, lane: Lane) -> None:
+        lane.returning -= 1
+        self._returning -= 1
+        if self._waiting:
+            self.dispatch()
 
     def retire(self, lane: Lane, error: BaseException) -> None:
         """Fail what waits in a lane and forget it; what runs of it ends by itself."""

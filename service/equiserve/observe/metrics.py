@@ -18,10 +18,12 @@ from equiserve.checks.statistics import CheckStatistics
 from equiserve.engine import Admission, Scheduler, ServedModel
 from equiserve.engine.statistics import REASONS
 from equiserve.observe.loop_lag import EDGES_S, LoopLag
+from equiserve.tasks.generate import UnderWay
 
 _LABELS = ("model", "version")
 # Triton knows one runtime a version. Its names carry the sum over all that were asked for, ours carry each.
 _OUR_LABELS = (*_LABELS, "runtime")
+_GENERATION_LABELS = (*_LABELS, "solver")
 _CHECK_LABELS = (*_LABELS, "group")
 _BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -178,6 +180,38 @@ class CheckCollector(Collector):
         )
 
 
+class GenerationCollector(Collector):
+    """Reads what was drawn at scrape time.
+
+    Args:
+        under_way: Counts the generations.
+    """
+
+    def __init__(self, under_way: UnderWay) -> None:
+        self._under_way = under_way
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric family."""
+        counted = self._under_way
+        ended = CounterMetricFamily(
+            "equiserve_generations", "Generations that ended, by outcome", labels=(*_GENERATION_LABELS, "outcome")
+        )
+        for (subject, outcome), count in counted.outcomes.items():
+            ended.add_metric([*subject, outcome], count)
+        pictures = CounterMetricFamily(
+            "equiserve_generated_pictures", "Pictures that were drawn", labels=_GENERATION_LABELS
+        )
+        calls = CounterMetricFamily(
+            "equiserve_generation_calls", "Calls of the denoiser for completed generations", labels=_GENERATION_LABELS
+        )
+        for family, values in ((pictures, counted.pictures), (calls, counted.calls)):
+            for subject, count in values.items():
+                family.add_metric(subject, count)
+        yield from (ended, pictures, calls)
+        yield GaugeMetricFamily("equiserve_generations_under_way", "Generations under way", value=len(counted))
+        yield GaugeMetricFamily("equiserve_generation_rows", "Rows of each of their steps", value=counted.rows)
+
+
 class LoopLagCollector(Collector):
     """Reads how late the event loop was at scrape time.
 
@@ -209,12 +243,15 @@ def metrics_renderer(
     admission: Admission,
     checks: CheckStatistics | None = None,
     loop_lag: LoopLag | None = None,
+    generations: UnderWay | None = None,
 ) -> Callable[[], bytes]:
     """Return a function that renders the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(models, scheduler, admission))
     if checks is not None:
         registry.register(CheckCollector(checks))
+    if generations is not None:
+        registry.register(GenerationCollector(generations))
     if loop_lag is not None:
         registry.register(LoopLagCollector(loop_lag))
     ProcessCollector(registry=registry)

@@ -30,6 +30,7 @@ from equiserve.repository import Repository
 from equiserve.settings import Settings
 from equiserve.tasks.classify import Classification, ClassifyRequest
 from equiserve.tasks.fit import BodyFit, FitRequest
+from equiserve.tasks.generate import Completed, GenerateParameters, Generation
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -88,6 +89,11 @@ class TracedDataPlane(DataPlane):
             span.set_attribute("equiserve.model.version", found.version)
             return found
 
+    async def generate(self, generation: Generation, context: RequestContext) -> Completed:
+        """Draw pictures; see `DataPlane.generate`."""
+        with self._span("generate", generation.parameters, context):
+            return await super().generate(generation, context)
+
     async def check(self, request: AnyCheckRequest, context: RequestContext) -> CheckReport:
         """Run an equivariance check; see `DataPlane.check`."""
         with self._span("check", request, context) as span:
@@ -97,7 +103,10 @@ class TracedDataPlane(DataPlane):
 
     @contextmanager
     def _span(
-        self, task: str, request: InferRequest | ClassifyRequest | FitRequest | AnyCheckRequest, context: RequestContext
+        self,
+        task: str,
+        request: InferRequest | ClassifyRequest | FitRequest | GenerateParameters | AnyCheckRequest,
+        context: RequestContext,
     ) -> Iterator[Span]:
         attributes = {
             "equiserve.task": task,

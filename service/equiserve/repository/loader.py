@@ -18,7 +18,15 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.artifact.digest import sha256_of
 from equiserve.artifact.folder import verify_digest
 from equiserve.engine import Calibration, CalibrationCache, ServedModel
-from equiserve.engine.calibration import golden_inputs, measure, open_size, unmeasured
+from equiserve.engine.calibration import (
+    USEFUL,
+    USEFUL_STEPS,
+    Useful,
+    golden_inputs,
+    measure,
+    open_size,
+    unmeasured,
+)
 from equiserve.errors import EquiServeError, InternalError, InvalidRequest
 from equiserve.runtimes import Runtime, open_runtime
 
@@ -79,7 +87,8 @@ class Loader:
         runtime = open_runtime(name, path, manifest, device=self._device_of(manifest), threads=threads)
         if manifest is not None:
             _agree(manifest, runtime, path)
-        outputs = _prove(runtime, path, _told_size(manifest))
+        specs = tuple(manifest.inputs) if manifest else runtime.inputs
+        outputs = _prove(runtime, path, specs, _told_size(manifest))
         unbatched = _without_batch_axis(runtime, outputs)
         if manifest is None:
             manifest = _manifest_of(folder.name, runtime, path, batched=unbatched is None)
@@ -123,6 +132,8 @@ class Loader:
                 threads=self._threads,
                 fixed_threads=self._threads_of(manifest),
                 told_size=_told_size(manifest),
+                specs=tuple(manifest.inputs),
+                useful=_useful(manifest),
                 wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
@@ -135,7 +146,15 @@ class Loader:
     def _key(self, digest: str, runtime: Runtime, manifest: Manifest) -> tuple[object, ...]:
         """Return all that a measurement depends on, beside the CPU."""
         fixed_threads, max_batch = self._threads_of(manifest), manifest.batching.max_batch
-        return digest, runtime.version, runtime.device, self._threads, fixed_threads, max_batch
+        return (
+            digest,
+            runtime.version,
+            runtime.device,
+            self._threads,
+            fixed_threads,
+            max_batch,
+            _useful(manifest),
+        )
 
     def _threads_of(self, manifest: Manifest | None) -> int | None:
         chosen = manifest.device.threads if manifest else None
@@ -143,6 +162,10 @@ class Loader:
 
     def _device_of(self, manifest: Manifest | None) -> str:
         return manifest.device.kind if manifest and manifest.device.kind != "auto" else self._device
+
+
+def _useful(manifest: Manifest) -> Useful:
+    return USEFUL_STEPS if manifest.task == "generate" else USEFUL
 
 
 def _manifest_of(name: str, runtime: Runtime, path: Path, *, batched: bool) -> Manifest:
@@ -185,10 +208,10 @@ def _told_size(manifest: Manifest | None) -> int | None:
     return points if isinstance(points, int) and 0 < points <= _MOST_POINTS else None
 
 
-def _prove(runtime: Runtime, path: Path, told_size: int | None) -> list[np.ndarray]:
+def _prove(runtime: Runtime, path: Path, specs: tuple[TensorSpec, ...], told_size: int | None) -> list[np.ndarray]:
     """Run the golden input once and return the outputs: a model that cannot run must not become ready."""
     try:
-        outputs = list(runtime.run(golden_inputs(runtime.inputs, _GOLDEN_ROWS, open_size(runtime, told_size))))
+        outputs = list(runtime.run(golden_inputs(specs, _GOLDEN_ROWS, open_size(runtime, told_size))))
     except Exception as error:  # noqa: BLE001 - each runtime raises its own types
         raise InternalError(f"{path}: failed on the golden input: {error}", code="golden_input_failed") from None
     # A graph carries its own types; a scripted module gives what its manifest says, or something else.

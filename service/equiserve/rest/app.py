@@ -20,6 +20,7 @@ from equiserve.rest.equivariance import equivariance_routes
 from equiserve.rest.errors import error_reply, from_framework, unexpected
 from equiserve.rest.fit import fit_routes
 from equiserve.rest.gate import ERROR, Gate
+from equiserve.rest.generate import generate_routes
 from equiserve.rest.jobs import jobs_routes
 from equiserve.rest.openapi import DESCRIPTION, ERROR_RESPONSES, add_direct_routes, infer_operation
 from equiserve.rest.operations import operations_routes
@@ -48,6 +49,7 @@ def build_app(plane: DataPlane, render_metrics: Callable[[], bytes]) -> ASGIApp:
     )
     for routes in (
         v2_routes(plane),
+        generate_routes(plane),
         equivariance_routes(plane),
         candidates_routes(plane),
         regress_routes(plane),

@@ -16,6 +16,7 @@ from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.cloud_submission import read_cloud_submission
 from equiserve.rest.event_stream import EventStream
+from equiserve.rest.generator_check import generator_check_reply, refuse_stream
 from equiserve.rest.openapi import TENSOR_SCHEMA, picture_body
 from equiserve.rest.options import Options
 from equiserve.rest.replies import context_of, json_reply
@@ -94,10 +95,17 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `inputs` in a JSON body, as for `infer`, are the tensors of any model whose manifest says how they transform. A
         model that fits bodies takes a cloud as `fit` does, with `format` and `unit`.
 
+        A model that draws pictures takes `{"generate": {...}, "group": "SO2", "elements": 24}`: the options of
+        `generate`, with the group acting on the angle and on all noise. The report has the angle reached, and EQ-R in
+        the inscribed disc.
+
         JSON, or what `Accept` asks for: the NERO plot (Zhao et al. 2023) as `image/svg+xml` or `image/png`, the whole
         report as one `text/html` page, a row an element as `text/csv`, and others. `estimate` and `preview` tell what
         would be done, without the model.
         """
+        generated = await generator_check_reply(plane, request, await request.body(), model, version)
+        if generated is not None:
+            return generated
         submitted, options = await _submitted(plane, request, model, version)
         estimate, shown = options.flag("estimate"), options.whole("preview", 0)
         asked = _asked(options, model, version, submitted)
@@ -129,6 +137,7 @@ def equivariance_routes(plane: DataPlane) -> APIRouter:
         `started` (the plan and its cost), `progress` (the elements that were answered since the last one), `verdict`,
         `completed` (the whole report); `error` in place of what is missing. Hanging up stops the check.
         """
+        refuse_stream(await request.body())
         submitted, options = await _submitted(plane, request, model, version)
         asked = _asked(options, model, version, submitted)
         options.require_none_left()

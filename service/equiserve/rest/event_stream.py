@@ -1,17 +1,16 @@
-"""A check's events as server-sent events (WHATWG HTML, section 9.2)."""
+"""The events of a check or of a generation as server-sent events (WHATWG HTML, section 9.2)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from equiserve.checks import AnyCheckEvent
 from equiserve.errors import EquiServeError
 from equiserve.rest.errors import status_of, unexpected
 
@@ -25,8 +24,19 @@ _HEADERS = [
 ]
 
 
+class Event(Protocol):
+    """What a stream tells."""
+
+    @property
+    def name(self) -> str:
+        """The event's name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its content."""
+
+
 class EventStream(Response):
-    """An answer that is sent event by event; whoever goes away ends the check.
+    """An answer that is sent event by event; whoever goes away ends what tells them.
 
     Args:
         first: The first event, which is there already.
@@ -34,14 +44,14 @@ class EventStream(Response):
         request_id: For the log, and for an error in the stream.
     """
 
-    def __init__(self, first: AnyCheckEvent, events: AsyncGenerator[AnyCheckEvent, None], request_id: str) -> None:
+    def __init__(self, first: Event, events: AsyncGenerator[Any, None], request_id: str) -> None:
         super().__init__(media_type="text/event-stream")
         self._first = first
         self._events = events
         self._request_id = request_id
 
     @classmethod
-    async def of(cls, events: AsyncGenerator[AnyCheckEvent, None], request_id: str) -> Self:
+    async def of(cls, events: AsyncGenerator[Any, None], request_id: str) -> Self:
         """Return the stream once its first event is there: what cannot be checked is an ordinary error."""
         return cls(await anext(events), events, request_id)
 

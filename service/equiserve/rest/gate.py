@@ -113,7 +113,9 @@ def route_group(path: str) -> RouteGroup:
     checks = ("/equivariance", "/equivariance_stream", "/equivariance/candidates")
     if path.startswith("/v2/models/") and path.endswith(checks):
         return "check"
-    if path.startswith("/v2/models/") and path.endswith("/fit"):
+    if path.startswith("/v2/models/") and path.endswith(("/fit", "/generate", "/generate_stream")):
+        return "inference"
+    if path.startswith("/v2/generations/"):
         return "inference"
     if path == "/v2/jobs" or path.startswith("/v2/jobs/"):
         return "check"

@@ -36,6 +36,18 @@ class Options:
             self._refuse(name, value, "a whole number")
         return value
 
+    def real(self, name: str) -> float | None:
+        """Take a number; None where it did not come."""
+        value = self._take(name, None)
+        if type(value) is str:
+            try:
+                value = float(value)
+            except ValueError:
+                self._refuse(name, value, "a number")
+        if value is None or type(value) is int or type(value) is float:
+            return value
+        self._refuse(name, value, "a number")
+
     def flag(self, name: str) -> bool:
         """Take true or false; false where it did not come."""
         value = self._take(name, False)
@@ -83,11 +95,11 @@ class Options:
         raise InvalidRequest(f"{name}: got {describe(value)}, expected {expected}", code="invalid_option", field=name)
 
 
-_WORDS: dict[type, str] = {int: "a whole number", str: "text", list: "a list", dict: "an object"}
+_WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
 
 def _number(value: Any) -> Any:
     """Return text of digits as the number that it is; anything else as it came."""
-    if type(value) is str and value.removeprefix("-").isdecimal() and value.isascii() and len(value) < 20:
+    if type(value) is str and value.removeprefix("-").isdecimal() and value.isascii() and len(value) <= 20:
         return int(value)
     return value

@@ -8,7 +8,17 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from equiserve.dataplane import DataPlane
-from equiserve.rpc import body_fitter, candidates, classifier, equivariance, health, jobs, protocol, regressor
+from equiserve.rpc import (
+    body_fitter,
+    candidates,
+    classifier,
+    equivariance,
+    generator,
+    health,
+    jobs,
+    protocol,
+    regressor,
+)
 from equiserve.rpc.http2.limits import Limits
 from equiserve.rpc.http2.server import Http2Server
 from equiserve.rpc.inference import InferenceService
@@ -32,6 +42,7 @@ def build_server(plane: DataPlane) -> Http2Server:
         protocol.SERVICE,
         classifier.SERVICE,
         body_fitter.SERVICE,
+        generator.SERVICE,
         equivariance.SERVICE,
         candidates.SERVICE,
         regressor.SERVICE,
@@ -42,6 +53,7 @@ def build_server(plane: DataPlane) -> Http2Server:
             InferenceService(plane).handler(),
             classifier.classifier_handler(plane),
             body_fitter.body_fitter_handler(plane),
+            generator.generator_handler(plane),
             equivariance.equivariance_handler(plane),
             candidates.candidates_handler(plane),
             regressor.regressor_handler(plane),
@@ -63,6 +75,7 @@ def _reflection_pool() -> DescriptorPool:
         protocol.FILE,
         classifier.FILE,
         body_fitter.FILE,
+        generator.FILE,
         equivariance.FILE,
         candidates.FILE,
         regressor.FILE,

@@ -1,0 +1,190 @@
+"""Evaluate an exported denoiser: ``python -m equiserve_models.diffusion.evaluate mnist-diffusion``.
+
+Draws with the ONNX file through the server's own solvers and rotation modes, notes the figures in ``model.yaml`` and
+writes ``CARD.md`` with its pictures. ``runs/judges`` keeps the two classifiers; they are trained where it is empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from equiserve.artifact import Manifest, read_manifest, write_manifest
+from equiserve.errors import EquiServeError, InvalidRequest
+from equiserve.numerics.solvers import PRESETS
+from equiserve_models.diffusion import judges, pictures
+from equiserve_models.diffusion.angles import SYMMETRIC
+from equiserve_models.diffusion.card import write_card
+from equiserve_models.diffusion.distances import frechet_distance
+from equiserve_models.diffusion.judges import read
+from equiserve_models.diffusion.pictures import DataSet
+from equiserve_models.diffusion.quality import RealPictures, balanced_labels, cpu_per_row
+from equiserve_models.diffusion.rotation_scores import WAYS, band_scores, estimator_floor, rotation_scores
+from equiserve_models.diffusion.sampling import draw
+from equiserve_models.diffusion.sheets import write_sheet
+from equiserve_models.diffusion.zoo import GUIDANCE, Runner, onnx_runner
+from equiserve_models.export import ZOO
+
+PARTS = ("quality", "steps", "rotation", "corners", "pictures")
+TURNED_CLASSES = np.array([label for label in range(10) if label not in SYMMETRIC])
+SWEEP = tuple(np.arange(-180.0, 180.0, 30.0))
+CORNER_ANGLE = 30.0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the parts that are asked for; the others keep the figures that the manifest has."""
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.diffusion.evaluate", description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--zoo", type=Path, default=ZOO)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--samples", type=int, default=10_000, help="pictures of the distances and accuracies")
+    parser.add_argument("--turned", type=int, default=70, help="pictures at every angle of every mode")
+    parser.add_argument("--turned-paper", type=int, default=14, help="the same for the paper's 1,000 steps")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    options = parser.parse_args(arguments)
+
+    folder = options.zoo / options.model
+    manifest = read_manifest(folder / "model.yaml")
+    entry = manifest.versions[str(options.version)]
+    dataset = entry.training["data"]["name"]
+    if dataset not in get_args(DataSet):
+        raise InvalidRequest(f"{options.model} was trained on {dataset!r}, expected one of {get_args(DataSet)}")
+    runner = onnx_runner(folder / str(options.version) / "model.onnx")
+    metrics = dict(entry.metrics)
+    for part in options.parts:
+        if part == "pictures":
+            draw_sheets(runner, manifest, folder)
+        else:
+            metrics[part] = _rounded(measure(part, runner, manifest, dataset, options))
+        version = entry.model_copy(update={"metrics": metrics})
+        # After every part: what was measured stays measured when the rest is broken off.
+        manifest = manifest.model_copy(update={"versions": manifest.versions | {str(options.version): version}})
+        write_manifest(manifest, folder / "model.yaml")
+        write_card(manifest, options.version, folder / "CARD.md")
+    print((folder / "CARD.md").read_text())
+
+
+def measure(
+    part: str, runner: Runner, manifest: Manifest, dataset: DataSet, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Return the figures of one part."""
+    judged = judges.trained(dataset, options.runs)
+    shape = shape_of(manifest)
+    if part == "quality":
+        return quality(runner, shape, RealPictures(dataset, judged, options.samples), options.samples)
+    if part == "steps":
+        return by_preset(runner, shape, RealPictures(dataset, judged, options.samples // 5), options.samples // 5)
+    if part == "corners":
+        return corners(runner, shape, dataset, judged, options.samples // 5)
+    labels = np.resize(TURNED_CLASSES, options.turned)
+    scores: dict[str, Any] = {"estimator_floor": estimator_floor(pictures.load("mnist", "test"), 200)}
+    for name, way in WAYS.items():
+        count = options.turned_paper if way.steps >= 1000 else options.turned
+        scores[name] = rotation_scores(runner, shape, judged, way, labels[:count])
+    scores["bands"] = band_scores(runner, shape, judged, labels)
+    symmetric = np.resize(np.array(SYMMETRIC), max(3, options.turned // 3))
+    scores["conditioned, classes 0, 1, 8"] = rotation_scores(runner, shape, judged, WAYS["conditioned"], symmetric)
+    return scores
+
+
+def shape_of(manifest: Manifest) -> tuple[int, int, int]:
+    """Return the shape of one picture of a denoiser."""
+    _, channels, height, width = manifest.inputs[0].shape
+    return channels, height, width
+
+
+def quality(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
+    """Return the figures of upright pictures at the preset `balanced`, without guidance and with the artifact's."""
+    preset = PRESETS["balanced"]
+    labels = balanced_labels(count)
+    found: dict[str, Any] = {"pictures": count, "preset": "balanced", "anchors": real.anchors(), "judges": {}}
+    for guidance in (1.0, GUIDANCE):
+        drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps, guidance=guidance)
+        found["judges"][f"{guidance:g}"] = real.scores(drawn, labels)
+    found["copies"] = real.copies(drawn)
+    found["cpu_ms_per_row"] = {str(rows): cpu_per_row(runner, shape, rows) for rows in (1, 4, 8, 32)}
+    return found
+
+
+def by_preset(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
+    """Return what fewer and more calls of the network give, at the artifact's guidance."""
+    labels = balanced_labels(count)
+    found: dict[str, Any] = {"pictures": count, "anchors": real.anchors()}
+    for name in ("fast", "balanced", "quality"):
+        preset = PRESETS[name]
+        drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
+        found[name] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
+    return found
+
+
+def corners(
+    runner: Runner, shape: tuple[int, int, int], dataset: DataSet, judged: dict[str, torch.nn.Module], count: int
+) -> dict[str, Any]:
+    """Return the distance of pictures turned by 30 degrees to test pictures whose digit alone is turned.
+
+    The floor is that of training pictures, made likewise.
+    """
+    labels = balanced_labels(count)
+    preset = PRESETS["balanced"]
+    sets = {"floor": _turned_pictures(dataset, "train", count)}
+    for mode in ("conditioned", "exact"):
+        sets[mode] = draw(
+            runner, shape, labels, solver=preset.solver, steps=preset.steps, mode=mode, angle_deg=CORNER_ANGLE
+        )
+    real = _turned_pictures(dataset, "test", count)
+    return {
+        "pictures": count,
+        "angle": CORNER_ANGLE,
+        **{
+            judge: {
+                name: frechet_distance(read(network, drawn).features, read(network, real).features)
+                for name, drawn in sets.items()
+            }
+            for judge, network in judged.items()
+        },
+    }
+
+
+def draw_sheets(runner: Runner, manifest: Manifest, folder: Path) -> None:
+    """Write ``sheet.png`` (ten of each class) and ``angles.png`` (a class a row, all round) beside the card."""
+    shape, preset = shape_of(manifest), PRESETS["balanced"]
+    labels = balanced_labels(100)
+    drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
+    write_sheet(drawn.reshape(10, 10, *shape).transpose(1, 0, 2, 3, 4), folder / "sheet.png")
+    chosen = np.array([2, 3, 4, 5, 7])
+    sweep = [
+        draw(
+            runner, shape, chosen, solver=preset.solver, steps=preset.steps, mode="conditioned", angle_deg=angle,
+            first_seed=100,
+        )
+        for angle in SWEEP
+    ]  # fmt: skip
+    write_sheet(np.stack(sweep, 1), folder / "angles.png")
+
+
+def _turned_pictures(dataset: DataSet, split: str, count: int) -> NDArray[np.float32]:
+    data = pictures.load(dataset, split)
+    generator = torch.Generator().manual_seed(2)
+    chosen = torch.randperm(len(data.labels), generator=generator)[:count]
+    return data.batch(chosen, torch.full((count,), CORNER_ANGLE), generator).numpy()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)

@@ -1,0 +1,44 @@
+"""Export a trained denoiser into the model repository: ``python -m equiserve_models.diffusion.export mnist-diffusion``.
+
+The last step is a gate: both files are loaded again and compared with the eager network before the manifest is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from equiserve.errors import EquiServeError, NotFound
+from equiserve_models.diffusion.recipes import RECIPES
+from equiserve_models.diffusion.train import ORIGIN
+from equiserve_models.diffusion.zoo import export_recipe
+from equiserve_models.export import ZOO
+from equiserve_models.training import checkpoint
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Export the moving average of a run's checkpoint, whether or not its plan is done."""
+    parser = argparse.ArgumentParser(prog="python -m equiserve_models.diffusion.export", description=__doc__)
+    parser.add_argument("recipe", choices=sorted(RECIPES))
+    parser.add_argument("--version", type=int, default=1)
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--zoo", type=Path, default=ZOO)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    state = checkpoint.load(options.runs / options.recipe)
+    if state is None:
+        raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")
+    origin = options.runs / options.recipe / ORIGIN
+    begun_from = json.loads(origin.read_text()) if origin.is_file() else None
+    export_recipe(options.recipe, state, options.zoo, options.version, begun_from)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EquiServeError as error:
+        sys.exit(error.message)

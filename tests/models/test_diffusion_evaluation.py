@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
+
+pytest.importorskip("torch", reason="the train extra is not installed")
+
+import torch
+from PIL import Image
+
+from denoisers import tiny_denoiser
+from equiserve.artifact import read_manifest
+from equiserve.numerics.rotation import turn_picture
+from equiserve_models.diffusion import angles, rotation_scores
+from equiserve_models.diffusion.card import write_card
+from equiserve_models.diffusion.distances import frechet_distance, nearest, precision_and_recall
+from equiserve_models.diffusion.judges import JUDGES, Judge, read
+from equiserve_models.diffusion.quality import balanced_labels
+from equiserve_models.diffusion.rotation_scores import Way
+from equiserve_models.diffusion.sampling import draw
+from equiserve_models.diffusion.sheets import write_sheet
+from equiserve_models.diffusion.zoo import Inputs, eager_runner
+
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
+
+
+def hooks(count: int = 3) -> np.ndarray:
+    """Pictures of a hook that looks like itself at no other angle, float32 [count, 1, 28, 28] in [-1, 1]."""
+    y, x = np.mgrid[:28, :28] - 13.5
+    strokes = [(-5.0, -3.0), (-5.0, 0.0), (-5.0, 3.0), (-2.0, 3.0), (1.0, 1.0), (5.0, 0.0)]
+    drawn = [sum(np.exp(-((y - r - 0.3 * k) ** 2 + (x - c) ** 2) / 4) for r, c in strokes) for k in range(count)]
+    return np.clip(2 * np.stack(drawn)[:, None] - 1, -1, 1).astype(np.float32)
+
+
+def test_frechet_distance_is_that_of_the_normal_distributions() -> None:
+    generator = np.random.default_rng(0)
+    first = generator.standard_normal((4000, 5)) @ generator.standard_normal((5, 5)) + 1
+    second = generator.standard_normal((3000, 5)) @ generator.standard_normal((5, 5))
+    a, b = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    expected = np.square(first.mean(0) - second.mean(0)).sum() + np.trace(a + b - 2 * sqrtm(a @ b).real)
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(first, first) == pytest.approx(0, abs=1e-9)
+    # A feature that never varies makes the product singular.
+    dead = np.concatenate([first, np.zeros((4000, 1))], 1)
+    assert frechet_distance(dead, dead + 2) == pytest.approx(6 * 4, abs=1e-6)
+
+
+def test_precision_and_recall_tell_missing_modes_from_false_ones() -> None:
+    generator = np.random.default_rng(1)
+    here, there, nowhere = (generator.standard_normal((300, 4)) + 100 * k for k in range(3))
+    real = np.concatenate([here, there])
+    precision, recall = precision_and_recall(real, here + 0.01)
+    assert precision > 0.95
+    assert recall == pytest.approx(0.5, abs=0.03)
+    precision, recall = precision_and_recall(real, np.concatenate([real, nowhere]))
+    assert precision == pytest.approx(2 / 3, abs=0.03)
+    assert recall == 1.0
+
+
+def test_nearest_neighbour_is_the_nearest() -> None:
+    generator = np.random.default_rng(2)
+    queries, among = generator.random((700, 9)).astype(np.float32), generator.random((400, 9)).astype(np.float32)
+    np.testing.assert_allclose(nearest(queries, among), cdist(queries, among).min(1), atol=1e-4)
+
+
+@pytest.mark.parametrize("asked", [-170.0, -90.0, -31.3, 0.0, 12.6, 77.0, 180.0])
+def test_registration_finds_the_angle_that_a_picture_was_turned_by(asked: float) -> None:
+    upright = hooks()
+    found = angles.register(turn_picture(upright, asked), upright)
+    assert angles.angle_error(found.degrees, asked).max() < 0.3
+    assert found.correlation.min() > 0.98
+    assert angles.kept_correlation(turn_picture(upright, asked), upright, asked).min() > 0.999
+    assert angles.equivariance_psnr(turn_picture(upright, asked), upright, asked).min() > 60
+    back = angles.turned_back(turn_picture(upright, asked), asked)
+    assert np.abs(back - upright).mean() < 0.03
+
+
+def test_angle_error_goes_round_the_circle() -> None:
+    np.testing.assert_allclose(angles.angle_error(np.array([179.0, -179.0, 10.0]), -179.0), [2, 0, 171])
+
+
+def test_equivariance_psnr_is_measured_in_the_disc_only() -> None:
+    upright = hooks()
+    moved = upright.copy()
+    moved[:, :, 0, 0] = 1.0
+    assert angles.equivariance_psnr(moved, upright, 0.0).min() > 100
+    moved[:, :, 8:20, 8:20] += 0.2
+    assert 15 < angles.equivariance_psnr(moved, upright, 0.0).min() < 40
+
+
+def knowing_denoiser(inputs: Inputs) -> np.ndarray:
+    """What a perfect model of one hook answers: the hook at the angle that it is told, whatever it sees."""
+    angle = inputs[3]
+    degrees = np.degrees(np.arctan2(angle[:, 1], angle[:, 0]))
+    return np.concatenate([turn_picture(hooks(1), float(each)) for each in degrees])
+
+
+def test_scores_of_a_perfect_model_are_perfect_and_a_drift_is_pulled_back() -> None:
+    judges = {kind: Judge(kind, 1).eval() for kind in JUDGES}
+    labels = np.array([2, 3])
+    conditioned = rotation_scores.rotation_scores(
+        knowing_denoiser, (1, 28, 28), judges, Way("conditioned", "dpmpp_2m", 4), labels
+    )
+    assert conditioned["error_p90"] < 0.5
+    assert conditioned["share_of_requested"] == pytest.approx(1, abs=0.01)
+    assert conditioned["correlation"] > 0.99
+    assert conditioned["quarter_turn_difference"] == 0
+    assert set(conditioned["by_angle"]) >= {"-157.5", "0", "180"}
+    drifting = rotation_scores.rotation_scores(
+        knowing_denoiser, (1, 28, 28), judges, Way("drift", "dpmpp_2m", 4), labels
+    )
+    assert drifting["share_of_requested"] < 0.5
+
+
+def test_drawn_pictures_depend_on_nothing_but_label_and_seed() -> None:
+    denoiser = tiny_denoiser()
+    labels = balanced_labels(7)
+    whole = draw(eager_runner(denoiser), (1, 8, 8), labels, steps=3, first_seed=5)
+    part = draw(eager_runner(denoiser), (1, 8, 8), labels[4:], steps=3, first_seed=9)
+    np.testing.assert_allclose(whole[4:], part, atol=1e-5)
+    assert np.abs(whole).max() <= 1
+
+
+def test_judges_read_in_any_split_of_the_pictures() -> None:
+    for kind in JUDGES:
+        torch.manual_seed(0)
+        judge = Judge(kind, 1).eval()
+        pictures = np.random.default_rng(0).random((700, 1, 28, 28)).astype(np.float32)
+        whole, part = read(judge, pictures), read(judge, pictures[500:])
+        assert whole.features.shape == (700, 128)
+        np.testing.assert_allclose(whole.features[500:], part.features, atol=1e-5)
+
+
+def test_sheet_lays_pictures_out_in_rows(tmp_path: Path) -> None:
+    rows = np.full((2, 3, 3, 8, 8), -1, np.float32)
+    rows[1, 2, 0] = 1
+    write_sheet(rows, tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape == (2 * 18 - 2, 3 * 18 - 2, 3)
+    assert sheet[-1, -1].tolist() == [255, 0, 0]
+    assert sheet[0, 0].tolist() == [0, 0, 0]
+    assert sheet[17, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("name", ["mnist-diffusion", "mnistm-diffusion"])
+def test_card_in_the_zoo_is_what_its_manifest_gives(name: str, tmp_path: Path) -> None:
+    folder = ZOO / name
+    if not folder.is_dir():
+        pytest.skip(f"{name} is not shipped")
+    manifest = read_manifest(folder / "model.yaml")
+    write_card(manifest, 1, tmp_path / "CARD.md")
+    assert (tmp_path / "CARD.md").read_text() == (folder / "CARD.md").read_text()
