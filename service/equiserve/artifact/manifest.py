@@ -50,6 +50,10 @@ Source = Literal["declared", "measured", "snapped", "certified", "symmetrized"]
 _UNMOVED_KINDS = frozenset({"scalar", "logits", "probabilities", "embedding", "label", "shape_coefficients"})
 
 
+# A manifest that says more would have the server fill its memory when it tries the model.
+_MOST_POINTS = 100_000
+
+
 class Strict(BaseModel):
     """A frozen record in which an unknown key is an error."""
 
@@ -361,6 +365,12 @@ class Manifest(Strict):
         others = [symmetry for symmetry in self.symmetries if symmetry.group not in shifts]
         groups = self.groups if shifts else {**self.groups, key: GroupSpec(name="CyclicShift")}
         return self.model_copy(update={"groups": groups, "symmetries": [promise, *others]})
+
+    @property
+    def points(self) -> int | None:
+        """How many points a body fitter takes (`task_options`): it runs on no fewer; None for other models."""
+        points = self.task_options.get("points") if self.task == "fit" else None
+        return points if isinstance(points, int) and 0 < points <= _MOST_POINTS else None
 
     def declared_exact(self) -> bool:
         """Return whether any symmetry is declared exact."""

@@ -111,11 +111,15 @@ def _noise(classifier: PictureClassifier) -> np.ndarray:
 
 
 def noise_inputs(model: ServedModel) -> dict[str, np.ndarray]:
-    """Return one row of random inputs of the kinds that a manifest declares; open axes are 64 long."""
+    """Return one row of random inputs of the kinds that a manifest declares.
+
+    Axes that it leaves open are 64 long; a body fitter gets as many points as it takes.
+    """
     rng = np.random.Generator(np.random.Philox(1))
     inputs = {}
+    open_size = model.manifest.points or _OPEN_SIZE
     for tensor in model.manifest.inputs:
-        shape = tuple(_OPEN_SIZE if size == -1 else size for size in tensor.shape)
+        shape = tuple(open_size if size == -1 else size for size in tensor.shape)
         shape = (1, *shape[1:]) if model.batched else shape
         dtype = np.dtype(NUMPY_OF[tensor.datatype])
         if tensor.value_range is not None or tensor.kind in _POSITIVE or dtype.kind != "f":

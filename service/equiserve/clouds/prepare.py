@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from equiserve.clouds.units import Scale, scale_of
 from equiserve.errors import InvalidRequest
+from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.point_ordering import farthest_point_order
 
 #: Fewer distinct points than this show no body.
@@ -133,13 +133,13 @@ def _hashes(points: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 def _without_isolated(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    far = cKDTree(points).query(points, k=[_NEIGHBOURS + 1])[0][:, 0]
+    far = point_tree(points).query(points, k=[_NEIGHBOURS + 1])[0][:, 0]
     return np.asarray(points[far <= _ISOLATED * np.median(far)])
 
 
 def _filled_up(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return the points and, up to `count`, others between each and its nearest neighbours in turn."""
-    nearest = cKDTree(points).query(points, k=_NEIGHBOURS + 1)[1]
+    nearest = point_tree(points).query(points, k=_NEIGHBOURS + 1)[1]
     more = np.arange(count - len(points))
     owner, turn = more % len(points), more // len(points)
     partner = nearest[owner, 1 + turn % _NEIGHBOURS]

@@ -15,17 +15,20 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from equiserve.numerics.body_model import JOINTS, PARENTS, BodyModel
+from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.posed_surface import BodyParameters, PosedSurface
 from equiserve.numerics.skinning import local_rotations
 from equiserve.symmetry.quaternions import from_matrix, to_vector
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +127,7 @@ def descend(
         stages: What to do.
         places: Canonical places of the points, [N, 3] (`canonical_places`); None = unknown.
     """
-    surface, tree = rest_surface(body), cKDTree(cloud)
+    surface, tree = rest_surface(body), point_tree(cloud)
     local = local_rotations(start.rotations)
     parameters = start
     for stage in stages:
@@ -158,13 +161,13 @@ def _equations(
     points, back = cloud[: stage.points], surface.order[: stage.vertices]
     candidates = back if stage.labels else np.arange(len(posed.points))
     if places is None or not stage.labels:
-        _, nearest = cKDTree(posed.points[candidates]).query(points)
+        _, nearest = point_tree(posed.points[candidates]).query(points)
         _, matched = tree.query(posed.points[back])
     else:
         lifted = np.hstack([posed.points[candidates], stage.labels * surface.places[candidates]])
         lifted_cloud = np.hstack([cloud, stage.labels * places])
-        _, nearest = cKDTree(lifted).query(lifted_cloud[: stage.points])
-        _, matched = cKDTree(lifted_cloud).query(lifted)
+        _, nearest = point_tree(lifted).query(lifted_cloud[: stage.points])
+        _, matched = point_tree(lifted_cloud).query(lifted)
     vertices = np.concatenate([candidates[nearest], back])
     residuals = np.concatenate([points, cloud[matched]]) - posed.points[vertices]
     share = np.repeat([1 / len(points), 1 / len(back)], [len(points), len(back)])

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from equiserve.numerics.body_model import JOINTS, BodyModel
 from equiserve.numerics.body_refinement import FAR, NEAR, canonical_places, descend, rest_surface
+from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.skinning import skin
 from equiserve.numerics.surface_distance import distances_to_surface
@@ -102,7 +102,7 @@ def misfit(body: BodyModel, parameters: BodyParameters, cloud: Floats, *, points
     """
     vertices, _ = skin(body, parameters.rotations, parameters.betas, parameters.pelvis)
     off = distances_to_surface(cloud[:points], vertices, body.faces)
-    seen, _ = cKDTree(cloud).query(vertices[rest_surface(body).order[:_VERTICES_SEEN]])
+    seen, _ = point_tree(cloud).query(vertices[rest_surface(body).order[:_VERTICES_SEEN]])
     return Misfit(
         to_surface=float(np.minimum(off, _FAR_OFF).mean()),
         to_cloud=float(np.minimum(seen, _FAR_OFF).mean()),

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+
+from equiserve.numerics.nearest_points import point_tree
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ def distances_to_surface(points: NDArray[Any], vertices: NDArray[Any], faces: ND
     # Faces of each vertex in one list, `starts[v]` to `starts[v + 1]`.
     at_vertex = np.argsort(faces.ravel(), kind="stable") // 3
     starts = np.concatenate([[0], np.cumsum(np.bincount(faces.ravel(), minlength=len(vertices)))])
-    _, nearest = cKDTree(vertices).query(points, k=2)
+    _, nearest = point_tree(vertices).query(points, k=2)
     counts = starts[nearest + 1] - starts[nearest]
     total = counts.sum(axis=1)
     owner = np.repeat(np.arange(len(points)), total)

@@ -35,8 +35,6 @@ log = logging.getLogger("equiserve.repository")
 #: The cap for a plain ONNX file with a free batch axis: what calibration may choose below.
 _PLAIN_MAX_BATCH = 16
 _GOLDEN_ROWS = 2
-# A manifest that asks for more would have the golden input fill the memory.
-_MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Loader:
         if manifest is not None:
             _agree(manifest, runtime, path)
         specs = tuple(manifest.inputs) if manifest else runtime.inputs
-        outputs = _prove(runtime, path, specs, _told_size(manifest))
+        outputs = _prove(runtime, path, specs, manifest.points if manifest else None)
         unbatched = _without_batch_axis(runtime, outputs)
         if manifest is None:
             manifest = _manifest_of(folder.name, runtime, path, batched=unbatched is None)
@@ -133,7 +131,7 @@ class Loader:
                 fixed_threads=self._threads_of(manifest),
                 specs=tuple(manifest.inputs),
                 useful=_useful(manifest),
-                told_size=_told_size(manifest),
+                told_size=manifest.points,
                 wait_for_idleness=wait_for_idleness,
             )
         except EquiServeError:
@@ -200,12 +198,6 @@ def _agree(manifest: Manifest, runtime: Runtime, path: Path) -> None:
 
 def _signature(spec: TensorSpec) -> tuple[str, str, tuple[int, ...]]:
     return (spec.name, spec.datatype, spec.shape)
-
-
-def _told_size(manifest: Manifest | None) -> int | None:
-    """Return how many points a body fitter takes; None for other models."""
-    points = manifest.task_options.get("points") if manifest is not None and manifest.task == "fit" else None
-    return points if isinstance(points, int) and 0 < points <= _MOST_POINTS else None
 
 
 def _prove(runtime: Runtime, path: Path, specs: tuple[TensorSpec, ...], told_size: int | None) -> list[np.ndarray]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from equiserve.clouds import PreparedCloud, prepare_cloud, read_cloud
 from equiserve.engine import ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.errors import DeadlineExceeded, InvalidRequest
 from equiserve.numerics.body_model import BodyModel
+from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit, misfit, refine
 from equiserve.tasks.fit.fitter import BodyFitter, NetworkAnswer, shape_for
@@ -153,7 +153,7 @@ def _refined(
     body: BodyModel, cloud: PreparedCloud, start: BodyParameters, answer: NetworkAnswer
 ) -> Generator[None, None, _Fitted]:
     points = cloud.points.astype(np.float64)
-    nearest = cKDTree(points[: len(answer.probabilities)]).query(points)[1]
+    nearest = point_tree(points[: len(answer.probabilities)]).query(points)[1]
     sure = float(answer.probabilities.max(axis=1).mean()) >= _SURE
     refined = yield from refine(body, points, start, answer.probabilities[nearest] if sure else None)
     return refined.parameters, refined.misfit, refined.beginning
@@ -163,7 +163,7 @@ def _labels(points: np.ndarray, cloud: PreparedCloud, answer: NetworkAnswer) -> 
     """Return the part of each input point, uint8 [n]: that of the nearest point that the network labelled."""
     labelled = cloud.points[: len(answer.probabilities)].astype(np.float64) + cloud.origin
     parts = answer.probabilities.argmax(axis=1).astype(np.uint8)
-    return np.asarray(parts[cKDTree(labelled).query(points * cloud.scale.metres)[1]])
+    return np.asarray(parts[point_tree(labelled).query(points * cloud.scale.metres)[1]])
 
 
 async def _in_slices(steps: Generator[None, None, T], compute: ComputePool, deadline: float) -> T:

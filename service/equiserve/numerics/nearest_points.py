@@ -1,0 +1,18 @@
+"""The search for nearest points by scipy, loaded when it is first used: most servers fit no bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
+
+def point_tree(points: NDArray[np.floating]) -> cKDTree:
+    """Return the k-d tree of points, float [n, d]; its `query` gives distances and indices of the nearest ones."""
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points)
