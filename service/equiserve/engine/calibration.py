@@ -45,7 +45,7 @@ class Useful(NamedTuple):
     excess: float
 
 
-USEFUL = Useful(8, 1.03)
+USEFUL = Useful(8, 1.02)
 #: Of a model that is called step by step: larger batches make the shortest request wait for the others at every step.
 USEFUL_STEPS = Useful(4, 1.1)
 
