@@ -218,6 +218,24 @@ def test_the_event_keeps_the_least_violated_candidate_and_shrinks_the_others() -
     assert all(torch.equal(a, b) for a, b in zip(again.matrices, strengths.matrices, strict=True))
 
 
+def test_weighed_by_errors_what_holds_is_enforced_and_what_does_not_is_let_go_at_two_events() -> None:
+    task = dataclasses.replace(TASKS["cosine-none"], enforced=2.0, power=2.0)
+    network = TypedNetwork(task.source, task.target, SMALL, 1, 2, "soft", task.largest)
+    measured = torch.tensor([[0.005, 0.1], [0.04, 0.02]])
+    strengths = Strengths(network, task, event=10, members=2, errors=lambda _: measured)
+    torch.testing.assert_close(strengths.values, torch.full((2, 2), 0.02))
+    for epoch in range(1, 11):
+        strengths.after_epoch(network, epoch)
+    torch.testing.assert_close(strengths.values, torch.tensor([[2.0, 0.02], [0.125, 0.5]]))
+    measured = measured.flip(-1)
+    for epoch in range(11, 21):
+        strengths.after_epoch(network, epoch)
+    torch.testing.assert_close(strengths.values, torch.tensor([[0.02, 2.0], [0.5, 0.125]]))
+    for epoch in range(21, 41):
+        strengths.after_epoch(network, epoch)
+    torch.testing.assert_close(strengths.values, torch.tensor([[0.02, 2.0], [0.5, 0.125]]))
+
+
 def test_snapping_to_what_was_found_is_free_and_to_what_was_not_is_refused_with_the_reason() -> None:
     torch.manual_seed(5)
     task = TASKS["inertia-o2z"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from equiserve.artifact import Manifest
 
@@ -28,7 +29,7 @@ def write_card(manifest: Manifest, data: str, path: Path) -> None:
         for one in manifest.symmetries
         if one.value is not None
     ]
-    at_event, final = training["residuals_at_event"], training["final_residuals"]
+    at_event, final = training["at_event"], training["final_residuals"]
     strengths = [
         f"| {name} | {value:.3g} | {at_event[name]:.2g} | {final[name]:.2g} |"
         for name, value in training["final_strengths"].items()
@@ -61,10 +62,10 @@ inputs of the test data; 95 % interval of the mean; of an exact symmetry the lar
 
 ## What the training found
 
-All strengths began at {training["lambda_0"]:g} and were weighed anew once (power {training["power"]:g}); a residual is
-1/2 |theta - P theta|^2 over all layers.
+{_weighing(training)}
+A residual is 1/2 |theta - P theta|^2 over all layers.
 
-| candidate | final strength | residual at the event | final residual |
+| candidate | final strength | {training["weighed_by"]} at the last event | final residual |
 | --- | --- | --- | --- |
 {chr(10).join(strengths)}
 
@@ -81,4 +82,14 @@ In the task's own units ({"decimetres squared" if "walking" in training["task"].
 Inputs unlike the training data get answers without a warning, and the levels above hold for inputs like the test data.
 A level that is not exact bounds a mean, not the worst input.
 """
+    )
+
+
+def _weighing(training: dict[str, Any]) -> str:
+    power = f"(power {training['power']:g})"
+    if training["weighed_by"] == "residuals":
+        return f"All strengths began at {training['lambda_0']:g} and were weighed anew once by the residuals {power}."
+    return (
+        f"The strengths were weighed twice by the equivariance errors on validation data {power}: "
+        f"{training['enforced']:g} for what holds."
     )

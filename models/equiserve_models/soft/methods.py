@@ -34,6 +34,7 @@ class Method:
         group: What an exact network or a residual pathway is constrained to.
         moved: Of which group a random element moves each sample of a step.
         beside: Whether the moved samples come beside the others (REMUL) or in their place (augmentation).
+        by_residuals: Whether a soft network's strengths are weighed as in the paper on every task.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Method:
     group: Group | None = None
     moved: Group | None = None
     beside: bool = False
+    by_residuals: bool = False
 
     def build(self, task: Task, members: int) -> nn.Module:
         """Return networks with random weights."""
@@ -86,6 +88,7 @@ METHODS: Mapping[str, Method] = {
     "exact-true": Method("exact, true group", "exact", group="true"),
     "residual": Method("residual pathway, largest group", "residual", group="largest"),
     "soft": Method("soft", "soft"),
+    "soft-paper": Method("soft, weighed as in the paper", "soft", by_residuals=True),
 }
 
 

@@ -22,16 +22,16 @@ from equiserve_models.soft.tasks import TASKS
 from equiserve_models.soft.trial import Trial
 
 RUNS = Path("runs/soft")
-_SYNTHETIC = ("soft", "exact-largest", "exact-true", "residual", "plain", "augmented", "remul")
+_SYNTHETIC = ("soft", "soft-paper", "exact-largest", "exact-true", "residual", "plain", "augmented", "remul")
 _WALKING = ("soft", "exact-largest", "exact-true", "residual", "plain", "augmented", "augmented-largest", "remul",
             "remul-largest")  # fmt: skip
-_COSINE = ("soft", "exact-largest", "exact-true", "plain")
+_COSINE = ("soft", "soft-paper", "exact-largest", "exact-true", "plain")
 _METHODS = {
     "inertia-o2z": _SYNTHETIC,
     "inertia-o3": _SYNTHETIC,
     "walking": _WALKING,
-    "inertia-o2z-strong": ("soft", "exact-largest", "exact-true", "residual", "plain"),
-    "inertia-axes": ("soft", "exact-largest", "exact-true", "residual", "plain"),
+    "inertia-o2z-strong": ("soft", "soft-paper", "exact-largest", "exact-true", "residual", "plain"),
+    "inertia-axes": ("soft", "soft-paper", "exact-largest", "exact-true", "residual", "plain"),
     "cosine-both": _COSINE,
     "cosine-so3": _COSINE,
     "cosine-scale": _COSINE,
@@ -87,9 +87,9 @@ def tables(runs: Path) -> str:
         done = {method: result for method, result in results.items() if result is not None}
         if done:
             parts.append(f"### {TASKS[task].title}\n\n{_table(*_error_rows(task, done))}")
-        if "soft" in done:
-            parts.append(_table(*_discovery_rows(done["soft"])))
-            parts.append(_table(*_snapping_rows(done["soft"])))
+        if soft := {method: result for method, result in done.items() if "strengths" in result}:
+            parts.append(_table(*_discovery_rows(soft)))
+            parts.append(_table(*_snapping_rows(soft)))
     return "\n\n".join(parts)
 
 
@@ -109,26 +109,30 @@ def _error_rows(task: str, done: dict[str, dict[str, Any]]) -> tuple[Row, list[R
     return header + [f"e {name}" for name in names], rows
 
 
-def _discovery_rows(soft: dict[str, Any]) -> tuple[Row, list[Row]]:
-    header = ["candidate", "final strength, by seed", "residual at the event", "measured less the truth's own"]
+def _discovery_rows(soft: dict[str, dict[str, Any]]) -> tuple[Row, list[Row]]:
+    header = ["method", "candidate", "final strength, by seed", "at the event", "measured less the truth's own"]
     rows = []
-    for name, values in soft["strengths"].items():
-        gap = "unknown"
-        if "truth" in soft:
-            pairs = zip(soft["equivariance"][name], soft["truth"][name], strict=True)
-            gap = ", ".join(f"{measured - own:+.4f}" for measured, own in pairs)
-        residuals = ", ".join(f"{value:.2g}" for value in soft["residuals_at_event"][name])
-        rows.append([name, ", ".join(f"{value:.3g}" for value in values), residuals, gap])
+    for method, result in soft.items():
+        for name, values in result["strengths"].items():
+            gap = "unknown"
+            if "truth" in result:
+                pairs = zip(result["equivariance"][name], result["truth"][name], strict=True)
+                gap = ", ".join(f"{measured - own:+.4f}" for measured, own in pairs)
+            event = ", ".join(f"{value:.2g}" for value in result["at_event"][name])
+            strengths = ", ".join(f"{value:.3g}" for value in values)
+            rows.append([METHODS[method].title, name, strengths, f"{result['weighed_by']} {event}", gap])
     return header, rows
 
 
-def _snapping_rows(soft: dict[str, Any]) -> tuple[Row, list[Row]]:
+def _snapping_rows(soft: dict[str, dict[str, Any]]) -> tuple[Row, list[Row]]:
     rows = []
-    for name, snapped in soft["snapped"].items():
-        cost = [100 * (after / before - 1) for after, before in zip(snapped["test"], soft["test"], strict=True)]
-        left = max(snapped["equivariance"][name])
-        rows.append([name, ", ".join(f"{value:+.1f} %" for value in cost), f"{left:.1e}"])
-    return ["snapped to", "test error, by seed", "largest error that is left"], rows
+    for method, result in soft.items():
+        for name, snapped in result["snapped"].items():
+            cost = [100 * (after / before - 1) for after, before in zip(snapped["test"], result["test"], strict=True)]
+            left = max(snapped["equivariance"][name])
+            changes = ", ".join(f"{value:+.1f} %" for value in cost)
+            rows.append([METHODS[method].title, name, changes, f"{left:.1e}"])
+    return ["method", "snapped to", "test error, by seed", "largest error that is left"], rows
 
 
 def _table(header: Row, rows: list[Row]) -> str:

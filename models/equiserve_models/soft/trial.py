@@ -42,7 +42,8 @@ class Selection:
         self.strengths: Strengths | None = None
         if method.form == "soft":
             assert isinstance(network, TypedNetwork)
-            self.strengths = Strengths(network, task, max(1, epochs // 4), len(seeds))
+            measured = None if weighed_by(task, method) == "residuals" else self._equivariance_errors
+            self.strengths = Strengths(network, task, max(1, epochs // 4), len(seeds), measured)
         self.best = torch.full((len(seeds),), torch.inf)
         self.kept = {name: value.clone() for name, value in network.state_dict().items()}
 
@@ -60,6 +61,13 @@ class Selection:
             for name, value in average.state_dict().items():
                 self.kept[name][better] = value[better]
 
+    def _equivariance_errors(self, network: TypedNetwork) -> Tensor:
+        columns = [
+            equivariance_error(lambda x: predict(network, self._task, x), self._task, self._source, candidate)
+            for candidate in self._task.candidates.values()
+        ]
+        return torch.stack(columns, -1)
+
     def state(self) -> dict[str, Any]:
         """See `training.loop.Observer`."""
         strengths = None if self.strengths is None else self.strengths.state()
@@ -70,6 +78,11 @@ class Selection:
         self.best, self.kept = state["best"], state["kept"]
         if self.strengths is not None:
             self.strengths.restore(state["strengths"])
+
+
+def weighed_by(task: Task, method: Method) -> str:
+    """Return what a soft network's strengths follow from: ``errors`` or ``residuals`` (see `Strengths`)."""
+    return "residuals" if method.by_residuals or task.enforced is None else "errors"
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,8 @@ class Trial:
             assert isinstance(network, TypedNetwork)
             names = list(task.candidates)
             found["strengths"] = _by_name(names, selection.strengths.values)
-            found["residuals_at_event"] = _by_name(names, selection.strengths.least)
+            found["weighed_by"] = weighed_by(task, method)
+            found["at_event"] = _by_name(names, selection.strengths.least)
             found["residuals"] = _by_name(names, selection.strengths.residuals(network))
             found["snapped"] = {
                 name: measure(network.snapped(candidate), task, self.seeds, {name: candidate})

@@ -29,10 +29,11 @@ from equiserve.symmetry.candidate_judgement import EXACT_ERROR, METRIC, Candidat
 from equiserve_models import export
 from equiserve_models.soft import exported, inertia, walking
 from equiserve_models.soft.card import write_card
+from equiserve_models.soft.methods import METHODS
 from equiserve_models.soft.network import TypedNetwork
 from equiserve_models.soft.served import ServedInertia, ServedWalking
 from equiserve_models.soft.snap import snap
-from equiserve_models.soft.tables import RUNS
+from equiserve_models.soft.tables import RUNS, trials
 from equiserve_models.soft.tasks import TASKS
 from equiserve_models.soft.trial import Trial, measure, selected
 
@@ -198,11 +199,8 @@ def export_regressor(name: str, zoo: Path, runs: Path = RUNS, version: int = 1) 
         InternalError: A file differs from the network.
     """
     model = MODELS[name]
-    task, trial = TASKS[model.task], Trial(model.task, "soft")
-    result = trial.result(runs)
-    if result is None:
-        raise NotFound(f"{runs / trial.name} has no result: run python -m equiserve_models.soft.tables", field="runs")
-    member = int(np.argmin(result["validation"]))
+    task = TASKS[model.task]
+    trial, result, member = _best(model.task, runs)
     seed = trial.seeds[member]
     together = selected(trial, runs)
     assert isinstance(together, TypedNetwork)
@@ -246,6 +244,17 @@ def export_regressor(name: str, zoo: Path, runs: Path = RUNS, version: int = 1) 
     write_manifest(manifest, zoo / name / "model.yaml")
     write_card(manifest, model.served.data, zoo / name / "CARD.md")
     return manifest
+
+
+def _best(task: str, runs: Path) -> tuple[Trial, dict[str, Any], int]:
+    """Return the soft trial, its result and the member with the least validation error, however it was weighed."""
+    soft = [trial for trial in trials() if trial.task == task and METHODS[trial.method].form == "soft"]
+    found = [(trial, result) for trial in soft if (result := trial.result(runs)) is not None]
+    if len(found) < len(soft):
+        missing = next(trial for trial in soft if trial.result(runs) is None)
+        raise NotFound(f"{runs / missing.name} has no result: run python -m equiserve_models.soft.tables", field="runs")
+    trial, result = min(found, key=lambda one: min(one[1]["validation"]))
+    return trial, result, int(np.argmin(result["validation"]))
 
 
 def _write(module: nn.Module, folder: Path, inputs: Mapping[str, NDArray[np.float32]], served: ServedTask) -> None:
@@ -297,10 +306,11 @@ def _training(model: ServedRegressor, result: Mapping[str, Any], member: int) ->
         "method": "PER (arXiv 2306.00356)",
         "seed": result["seeds"][member],
         "steps": result["steps"],
-        "lambda_0": task.strength,
+        "weighed_by": result["weighed_by"],
+        **({"lambda_0": task.strength} if result["weighed_by"] == "residuals" else {"enforced": task.enforced}),
         "power": task.power,
         "final_strengths": of_member(result["strengths"]),
-        "residuals_at_event": of_member(result["residuals_at_event"]),
+        "at_event": of_member(result["at_event"]),
         "final_residuals": of_member(result["residuals"]),
         "snapped_to": model.snapped_to,
     }
