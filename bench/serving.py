@@ -18,6 +18,7 @@ import numpy as np
 from bench.bound import Bound, BoundWindow
 from bench.cpu import QUIET_CORES, cores_used_by_others, interpreter_loop_ms, tree_cpu_s, tree_rss_bytes
 from bench.grpc_floor import measure_grpc_floor
+from bench.json_floor import measure_json_floor
 from bench.load import Window
 from bench.load_process import LoadProcess
 from bench.models import row, write_repository, zoo_models
@@ -196,13 +197,13 @@ def main() -> int:
             lines = [cell_line(cell) for cell in measure_cells(server, effort)]
             speed.append(interpreter_loop_ms())
             threads = {model: server.properties(model)["threads"] for model in server.loaded()}
-        floor = measure_grpc_floor(effort.rounds, effort.server_s)
+        floors = [measure_grpc_floor(effort.rounds, effort.server_s), measure_json_floor(effort.rounds)]
         process = measure_process(ZOO if zoo_models(ZOO) else models, effort, folder)
     busiest = max(others, *(line.others_cores for line in lines))
     if busiest > QUIET_CORES:
         print(f"other programs used up to {busiest:.2f} cores: figures not valid")
     about = facts(threads, others, speed, quick=arguments.quick, valid=busiest <= QUIET_CORES)
-    return write_report(RESULTS, lines, [floor, *process], about)
+    return write_report(RESULTS, lines, [*floors, *process], about)
 
 
 if __name__ == "__main__":
