@@ -17,7 +17,7 @@ import torch
 import equiserve_models
 from equiserve.artifact import read_manifest
 from equiserve.errors import InternalError, InvalidRequest
-from equiserve_models.body import icosahedron
+from equiserve_models.body import icosahedron, recipes, training
 from equiserve_models.body.card import card
 from equiserve_models.body.export import (
     OUTPUTS,
@@ -30,7 +30,7 @@ from equiserve_models.body.export import (
 )
 from equiserve_models.body.network import CONFIGS, BodyNetwork
 from equiserve_models.body.sample_clouds import sample_clouds
-from equiserve_models.body.train import load_named_weights
+from equiserve_models.training.named_weights import load_named_weights
 
 # torch's exporter takes half a minute of CPU, whatever the size of the network.
 pytestmark = pytest.mark.timeout(900)
@@ -99,6 +99,21 @@ def test_a_training_can_begin_at_the_weights_of_the_file(network: BodyNetwork, f
         assert torch.equal(got, wanted), name
     with pytest.raises(InvalidRequest, match="in the place of"):
         load_named_weights(BodyNetwork(CONFIGS["body2048"]), folder / "1" / "model.pt")
+
+
+def test_a_training_that_begins_at_the_file_keeps_where_it_comes_from(
+    network: BodyNetwork, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(CONFIGS, "body2048", network.config)
+    monkeypatch.setattr(recipes, "PATTERNS", 2)
+    monkeypatch.setattr(recipes, "POSES", 8)
+    ready = training.prepare(recipes.RECIPES["articulated-body"], tmp_path)
+    origin = ready.begin_at(folder / "1" / "model.pt")
+    assert origin is not None
+    assert origin["model"] == "small-body"
+    assert origin["training"] == {"weights": "random, seed 0"}
+    for (name, wanted), got in zip(network.named_parameters(), ready.network.parameters(), strict=True):
+        assert torch.equal(got, wanted), name
 
 
 def test_a_file_that_is_not_equivariant_is_refused(network: BodyNetwork) -> None:

@@ -13,7 +13,8 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 import torch
 
 from equiserve.numerics.body_model import bundled_body
-from equiserve_models.body import learning_curve, recipes, train
+from equiserve_models import train
+from equiserve_models.body import learning_curve, recipes, training
 from equiserve_models.body.learning_curve import drawing
 from equiserve_models.body.loss import FitLoss
 from equiserve_models.body.network import CONFIGS, FitNetwork, Prediction
@@ -31,7 +32,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for module, name, value in (
         (recipes, "PATTERNS", 2),
         (recipes, "POSES", 8),
-        (train, "SCANS_PER_EPOCH", 16),
+        (training, "SCANS_PER_EPOCH", 16),
         (learning_curve, "CLOUDS", 2),
     ):
         monkeypatch.setattr(module, name, value)

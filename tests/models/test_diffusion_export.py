@@ -16,7 +16,7 @@ from equiserve.artifact.folder import verify_digest
 from equiserve.errors import InternalError, InvalidRequest
 from equiserve_models.diffusion import zoo
 from equiserve_models.diffusion.denoiser import Denoiser
-from equiserve_models.diffusion.train import take_weights
+from equiserve_models.training.named_weights import load_matching_weights
 
 LOADERS = {"model.onnx": zoo.onnx_runner, "model.pt": zoo.torchscript_runner}
 
@@ -102,10 +102,10 @@ def test_manifest_tells_the_server_what_it_needs(exported: Path) -> None:
 
 def test_training_can_begin_from_the_torchscript_file(exported: Path) -> None:
     fresh, colour = Denoiser(tiny_denoiser().network.config, tiny_denoiser().objective), tiny_denoiser(channels=3)
-    assert take_weights(fresh, exported / "model.pt") == len(fresh.state_dict())
+    assert load_matching_weights(fresh, exported / "model.pt") == len(fresh.state_dict())
     expected = tiny_denoiser().state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in fresh.state_dict().items())
     # Of another number of colours: the first and the last layer begin anew.
-    assert take_weights(colour, exported / "model.pt") == len(fresh.state_dict()) - 3
+    assert load_matching_weights(colour, exported / "model.pt") == len(fresh.state_dict()) - 3
     with pytest.raises(InvalidRequest, match="no tensor"):
-        take_weights(torch.nn.Linear(2, 2), exported / "model.pt")
+        load_matching_weights(torch.nn.Linear(2, 2), exported / "model.pt")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ import torch
 from torch import Generator, Tensor
 
 from denoisers import SIZE, tiny_denoiser
-from equiserve_models.diffusion import comparison, pictures, train
+from equiserve.artifact.digest import sha256_of
+from equiserve_models import train
+from equiserve_models.diffusion import comparison, pictures, training
 from equiserve_models.diffusion.pictures import DigitPictures
 from equiserve_models.diffusion.recipes import COMPARED, RECIPES, SEEDS, Recipe
 from equiserve_models.diffusion.unet import CONFIGS
@@ -40,6 +43,26 @@ def test_training_command_leaves_a_checkpoint_and_resumes(tiny: Recipe, tmp_path
     train.main(["tiny", "--runs", str(tmp_path)])
     metrics = json.loads((tmp_path / "tiny" / "metrics.json").read_text())
     assert (metrics["progress"]["step"], metrics["progress"]["steps"]) == (8, 8)
+    train.main(["tiny", "--runs", str(tmp_path), "--fresh", "--minutes", "0"])
+    state = checkpoint.load(tmp_path / "tiny")
+    assert state is not None
+    assert state["step"] == 0
+
+
+def test_training_that_begins_at_a_shipped_file_notes_it_in_the_run_folder(tiny: Recipe, tmp_path: Path) -> None:
+    shipped = tmp_path / "tiny-diffusion" / "1" / "model.pt"
+    shipped.parent.mkdir(parents=True)
+    inputs = (torch.zeros(1, 1, SIZE, SIZE), torch.ones(1), torch.zeros(1, dtype=torch.int64), torch.zeros(1, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of every shape that Python looks at
+        torch.jit.trace(tiny_denoiser(), inputs, check_trace=False).save(shipped)
+    train.main(["tiny", "--runs", str(tmp_path), "--from", str(shipped), "--minutes", "0"])
+    expected = tiny_denoiser().state_dict()
+    origin = json.loads((tmp_path / "tiny" / training.ORIGIN).read_text())
+    assert origin == {"file": "tiny-diffusion/1/model.pt", "sha256": sha256_of(shipped), "tensors": len(expected)}
+    state = checkpoint.load(tmp_path / "tiny")
+    assert state is not None
+    assert all(torch.equal(state["network"][name], value) for name, value in expected.items())
 
 
 @pytest.mark.parametrize("changes", [{}, {"equivariance": 0.1}, {"turned": 0.0}])

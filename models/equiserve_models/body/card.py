@@ -59,7 +59,7 @@ def card(manifest: Manifest, version: int) -> str:
         "MPFB2 assets (also CC0); adults, no clothes, no fingers |",
         "| data | scans made on the fly; everyday poses of the CMU Graphics Lab Motion Capture Database, poses "
         "recombined and mirrored, and poses drawn within joint limits |",
-        f"| training | {_trained(training)} |",
+        f"| training | {_trained(manifest.name, training)} |",
         f"| files | {files} |",
         "| licence | Apache-2.0 (network and weights), CC0 1.0 (body) |",
         "",
@@ -117,11 +117,13 @@ def _clouds(figures: dict[str, Any]) -> str:
     return f" --clouds {figures['joint_limits']['clouds']}" if figures else ""
 
 
-def _trained(training: dict[str, Any]) -> str:
+def _trained(name: str, training: dict[str, Any]) -> str:
     if "samples" not in training:
         return str(training.get("weights", "unknown"))
     minutes = training["wall_seconds"] // 60
-    return f"{training['samples']:,} scans on one CPU core, {minutes} minutes: `{training['command']}`"
+    return (
+        f"{training['samples']:,} scans on one CPU core, {minutes} minutes: `python -m equiserve_models.train {name}`"
+    )
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

@@ -283,7 +283,7 @@ def provenance(name: str, state: dict[str, Any]) -> dict[str, Any]:
     """Return what a manifest says of the training of a recipe's checkpoint."""
     recipe = dataclasses.asdict(RECIPES[name])
     return {
-        "command": "python -m equiserve_models.body.train <model>",
+        "command": "python -m equiserve_models.train <model>",
         "recipe": recipe | {"plan": state["plan"]},
         "origin": state["origin"],
         "steps": state["step"],

@@ -1,6 +1,6 @@
 """The learning curve of a body fitter: ``python -m equiserve_models.body.learning_curve articulated-body`` draws it.
 
-`equiserve_models.body.train` adds a point every `EVERY_MINUTES`; the file lies beside the checkpoint.
+`equiserve_models.train` adds a point every `EVERY_MINUTES`; the file lies beside the checkpoint.
 """
 
 from __future__ import annotations

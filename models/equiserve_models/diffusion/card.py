@@ -72,7 +72,7 @@ def _facts(manifest: Manifest, version: int) -> list[tuple[str, str]]:
     epoch = TRAINING_DIGITS // training["recipe"]["plan"]["batch_size"]
     epochs, planned = training["steps"] / epoch, training["planned_steps"][-1]["steps"] / epoch
     picture = f"[batch, {options['channels']}, {options['size']}, {options['size']}]"
-    command = f"`python -m equiserve_models.diffusion.train {manifest.name}`"
+    command = f"`python -m equiserve_models.train {manifest.name}`"
     return [
         (
             "input",

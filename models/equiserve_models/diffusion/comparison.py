@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from equiserve.errors import EquiServeError
 from equiserve.numerics.solvers import PRESETS
 from equiserve_models.diffusion import angles, judges, pictures
 from equiserve_models.diffusion.quality import RealPictures, balanced_labels
@@ -26,6 +24,7 @@ from equiserve_models.diffusion.sampling import draw
 from equiserve_models.diffusion.zoo import Runner, eager_runner
 from equiserve_models.training import checkpoint
 from equiserve_models.training.loop import train
+from equiserve_models.training.process import run_command
 
 RECORDS = Path("docs/ablation")
 ANGLE = 30.0  # degrees at which EQ-R is measured: inside of what a denoiser is told
@@ -125,9 +124,4 @@ def _over_seeds(values: list[float], form: str) -> str:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

@@ -14,7 +14,7 @@ import torch
 
 from equiserve.errors import EquiServeError, NotFound
 from equiserve_models.diffusion.recipes import RECIPES
-from equiserve_models.diffusion.train import ORIGIN
+from equiserve_models.diffusion.training import ORIGIN
 from equiserve_models.diffusion.zoo import export_recipe
 from equiserve_models.export import ZOO
 from equiserve_models.training import checkpoint

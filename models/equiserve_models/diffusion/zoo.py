@@ -214,7 +214,7 @@ def _provenance(recipe: Recipe, denoiser: Denoiser, state: dict[str, Any]) -> di
     if recipe.dataset == "mnist-m-style":
         data["backgrounds"] = photographs.LICENCE
     return {
-        "command": "python -m equiserve_models.diffusion.train <model>",
+        "command": "python -m equiserve_models.train <model>",
         "data": data,
         "recipe": dataclasses.asdict(recipe),
         "parameters": sum(parameter.numel() for parameter in denoiser.parameters()),
