@@ -28,7 +28,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, spelling: str) -> None:
     [
         ({"symmetrize": "C4"}, "symmetrize"),
         ({"symmetrize": "canonical_origin:0"}, "symmetrize"),
-        ({"symmetrize": "canonical_origin:8"}, "patch 8 does not divide pictures of 28 x 20"),
+        ({"symmetrize": "canonical_origin:8"}, "28 x 20 pixels; patch 4 divides height 28 and width 20"),
         ({"inputs": [PICTURE, LOGITS.model_copy(update={"name": "x"})]}, "expected one of kind picture"),
         ({"inputs": [PICTURE.model_copy(update={"shape": (-1, 28)})]}, "expected one of kind picture"),
         ({"inputs": [PICTURE.model_copy(update={"datatype": "INT64"})]}, "expected one of kind picture"),

@@ -100,10 +100,19 @@ def test_bright_pictures_do_not_overflow():
     assert (dy % 2, dx % 2) != (0, 1)
 
 
-@pytest.mark.parametrize("patch", [0, 3, 8])
-def test_a_patch_that_does_not_divide_the_picture_is_named(patch):
+@pytest.mark.parametrize(
+    ("patch", "fits"),
+    [
+        (0, "patch 1 divides height 28 and width 20"),
+        (3, "patch 2 or 4 divides height 28 and width 20; patch 3 divides height 27 or 30 and width 18 or 21"),
+        (7, "patch 4 divides height 28 and width 20; patch 7 divides width 14 or 21"),
+        (32, "patch 4 divides height 28 and width 20; patch 32 divides height 32 and width 32"),
+    ],
+)
+def test_a_patch_that_does_not_divide_the_picture_is_named_with_what_would(patch, fits):
     with pytest.raises(InvalidRequest, match=f"patch {patch} does not divide a picture of 28 x 20") as caught:
         canonical_origin(np.zeros((1, 1, 28, 20), np.uint8), patch)
+    assert caught.value.message.endswith(f"pixels; {fits}")
     assert (caught.value.code, caught.value.field) == ("patch_does_not_divide", "symmetrize")
 
 

@@ -158,6 +158,13 @@ def test_invariant_is_a_choice_and_never_a_default():
     dry_run(Signature.of(chosen, SO3()))
 
 
+def test_an_order_of_another_number_of_items_is_refused_with_the_number_that_fits():
+    cloud = tensor("x", (-1, 5, 3), axes=("batch", "item", "coord"), kind="vector")
+    signature = Signature.of(simple([cloud], [tensor("y", (-1, 3), kind="vector")]), Symmetric(7))
+    with pytest.raises(InvalidRequest, match=r"would pass; S5 fits x\.item of size 5"):
+        dry_run(signature)
+
+
 def test_a_dry_run_refuses_a_group_that_moves_no_input():
     unmoved = simple([tensor("x", (-1, 3), invariant=True)], [tensor("y", (-1, 3), kind="vector")])
     with pytest.raises(InvalidRequest, match=r"SO3 moves none of \['x'\]"):

@@ -459,6 +459,12 @@ def test_what_says_nothing_of_how_it_moves_is_refused():
     assert field("body_pose", (-1, 69)).action(SE3()).apply(SE3().identity, {"x": np.ones(69)})["x"].sum() == 69
 
 
+def test_a_time_shift_that_leaves_nothing_is_refused_with_the_shifts_that_fit():
+    action = field("point", (-1, 3, 1), ("batch", "time", "item"), "V").action(TimeShift(4))
+    with pytest.raises(InvalidRequest, match="nothing of time 3; shifts by up to 2 fit, or time 5"):
+        action.apply(TimeStep(4), {"x": np.zeros((1, 3, 1))})
+
+
 def test_a_wrong_size_is_named_with_its_axis():
     with pytest.raises(InvalidRequest, match="got width 5, expected 6"):
         FIELDS["picture"].action(Cyclic(4)).apply(Rotation(90), {"x": np.zeros((1, 3, 6, 5), np.float32)})

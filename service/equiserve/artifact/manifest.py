@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from equiserve.artifact.datatypes import NUMPY_OF
+from equiserve.numerics.dividing_steps import patches_that_fit
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -344,8 +345,12 @@ class Manifest(Strict):
             )
         patch = int(self.symmetrize.partition(":")[2] or 1)
         sizes = self.inputs[0].shape[2:]
-        if any(size != -1 and size % patch for size in sizes):
-            raise ValueError(f"symmetrize: patch {patch} does not divide pictures of {sizes[0]} x {sizes[1]} pixels")
+        known = {axis: size for axis, size in zip(("height", "width"), sizes, strict=True) if size != -1}
+        if any(size % patch for size in known.values()):
+            raise ValueError(
+                f"symmetrize: patch {patch} does not divide pictures of {sizes[0]} x {sizes[1]} pixels; "
+                f"{patches_that_fit(patch, known)}"
+            )
         moved = [spec.name for spec in self.outputs if not spec.is_invariant]
         if moved:
             raise ValueError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiserve.errors import InvalidRequest
+from equiserve.numerics.dividing_steps import patches_that_fit
 
 #: A Mersenne prime: residue + multiplier * residue stays below 2**63.
 PRIME = 2**31 - 1
@@ -72,7 +73,8 @@ def default_patch(height: int, width: int) -> int:
 def _require_fit(patch: int, height: int, width: int) -> None:
     if patch < 1 or height % patch or width % patch:
         raise InvalidRequest(
-            f"symmetrize: patch {patch} does not divide a picture of {height} x {width} pixels",
+            f"symmetrize: patch {patch} does not divide a picture of {height} x {width} pixels; "
+            f"{patches_that_fit(patch, {'height': height, 'width': width})}",
             code="patch_does_not_divide",
             field="symmetrize",
         )

@@ -16,6 +16,10 @@ from equiserve.numerics.assignment import assign
 
 #: Boxes that overlap less than this are not the same object.
 SAME_OBJECT = 0.5
+# Of two boxes that overlap alike the one with the nearer score is the partner: far below any overlap that matters.
+_BY_SCORE = 1e-6
+# The medoid is looked for among so many members: every pair of them is compared.
+_MEDOID_AMONG = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ def overlaps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def match_boxes(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return the pairs of boxes of one class with the largest total IoU (Hungarian method).
+    """Return the pairs of boxes of one class with the largest total IoU (Hungarian method), ties broken by score.
 
     Args:
         a: [A, 6].
@@ -65,7 +69,8 @@ def match_boxes(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.int64], ND
         Indices into a, indices into b, IoU of each pair; pairs without any overlap are left out.
     """
     iou = overlaps(a, b)
-    rows, columns = assign(-iou)
+    apart = np.abs(a[:, None, 4] - b[None, :, 4])
+    rows, columns = assign(_BY_SCORE * apart / (1 + apart) - iou)
     found = iou[rows, columns] > 0
     return rows[found], columns[found], iou[rows, columns][found]
 
@@ -87,18 +92,21 @@ def box_agreement(a: NDArray[Any], b: NDArray[Any]) -> tuple[float, float]:
 def consensus_boxes(members: NDArray[Any]) -> BoxConsensus:
     """Return the boxes that at least half of the members see.
 
-    The member that agrees best with all others (the medoid by mean IoU) lends its boxes; each other member's boxes are
-    matched to them within their class, and what is matched is averaged.
+    The member that agrees best with the others (the medoid by mean IoU, among at most 32 that are spread over the
+    orbit) lends its boxes; each other member's boxes are matched to them within their class, and what is matched is
+    averaged.
 
     Args:
         members: [n, M, 6] pulled-back answers. A member with a value that is not finite sees nothing.
     """
     finite = np.isfinite(members).all(axis=(1, 2))
     answers = [real_boxes(boxes) if sure else np.zeros((0, 6)) for boxes, sure in zip(members, finite, strict=True)]
-    agreement = [[box_agreement(a, b)[0] for b in answers] for a in answers]
+    spread = np.linspace(0, len(answers) - 1, min(len(answers), _MEDOID_AMONG)).astype(np.intp)
+    compared = [answers[k] for k in spread]
+    agreement = [[box_agreement(a, b)[0] for b in compared] for a in compared]
     # Answers without boxes agree with one another: only one that sees something may lend its boxes.
-    totals = [sum(row) if len(answer) else -1.0 for row, answer in zip(agreement, answers, strict=True)]
-    seed = answers[int(np.argmax(totals))]
+    totals = [sum(row) if len(answer) else -1.0 for row, answer in zip(agreement, compared, strict=True)]
+    seed = compared[int(np.argmax(totals))]
     total, seen = np.zeros((len(seed), 5)), np.zeros(len(seed))
     pairs = []
     for answer in answers:

@@ -12,7 +12,8 @@ from equiserve.artifact.datatypes import NUMPY_OF
 from equiserve.errors import InvalidRequest
 from equiserve.symmetry.actions import Action
 from equiserve.symmetry.elements import Element
-from equiserve.symmetry.field_type import FieldType
+from equiserve.symmetry.field_type import ITEM_AXES, FieldType
+from equiserve.symmetry.groups import Symmetric
 from equiserve.symmetry.signature import Signature
 
 _TOLERANCE = 1e-4
@@ -59,7 +60,7 @@ def dry_run(signature: Signature, *, shapes: Mapping[str, Sequence[int]] | None 
     if not acts:
         names = sorted(name for action in signature.inputs for name in action.names)
         raise InvalidRequest(
-            f"inputs: {group.name} moves none of {names}, so every model would pass",
+            f"inputs: {group.name} moves none of {names}, so every model would pass{_other_sizes(signature)}",
             code="group_does_not_act",
             field="inputs",
         )
@@ -83,6 +84,22 @@ def random_array(field: FieldType, rng: np.random.Generator, sizes: Sequence[int
     if tensor.kind == "boxes" and shape[-1:] == (4,):
         values[..., 2:] += 1.0
     return (np.rint(values) if dtype.kind in "ui" else values).astype(dtype)
+
+
+def _other_sizes(signature: Signature) -> str:
+    """Return which orders of items would fit where S_n has another n, to end a sentence; nothing for other groups."""
+    group = signature.group
+    if not isinstance(group, Symmetric):
+        return ""
+    inputs = [name for action in signature.inputs for name in action.names]
+    sizes = {
+        size: f"{name}.{axis}"
+        for name in reversed(inputs)
+        for axis, size in zip(signature.fields[name].axes, signature.fields[name].tensor.shape, strict=True)
+        if axis in ITEM_AXES and size > 0
+    }
+    nearest = sorted(sizes, key=lambda size: (abs(size - group.n), size))
+    return "".join(f"; S{size} fits {sizes[size]} of size {size}" for size in nearest)
 
 
 def _require_homomorphism(

@@ -87,7 +87,10 @@ class FieldType:
     @property
     def batched(self) -> bool:
         """Whether the first axis is the batch."""
-        return bool(self.axes) and (self.axes[0] == "batch" or self.tensor.shape[0] == -1)
+        if not self.axes:
+            return False
+        # A list of items, or a sequence, may be as long as it likes and yet be one answer.
+        return self.axes[0] == "batch" or (self.tensor.shape[0] == -1 and self.axes[0] not in (*ITEM_AXES, *TIME_AXES))
 
     def action(self, group: Group[Any], picture: PixelCoordinates | None = None) -> Action:
         """Return how a group moves this tensor.

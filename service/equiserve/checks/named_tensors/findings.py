@@ -69,7 +69,7 @@ class OutputFindings:
     @cached_property
     def repeat_errors(self) -> NDArray[np.float64]:
         """Relative errors of the repeats of the very same input against the first of them."""
-        return _against_first([repeat[self.name] for repeat in self.measured.repeats])
+        return self._against_first([repeat[self.name] for repeat in self.measured.repeats])
 
     @property
     def noise_floor(self) -> float | None:
@@ -83,9 +83,15 @@ class OutputFindings:
             return {}
         own = self.measured.repeats[0][self.name]
         return {
-            name: None if given is None else float(_against_first([own, given[self.name]])[0])
+            name: None if given is None else float(self._against_first([own, given[self.name]])[0])
             for name, given in self.measured.unrelated.items()
         }
+
+    def _against_first(self, answers: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        if self.outputs.kind == "boxes" and len(answers) > 1 and np.isfinite(answers[0]).all():
+            lists = OrbitOutputs(np.concatenate(answers), kind="boxes")
+            return member_errors(lists, lists.target)[1:]
+        return _against_first(answers)
 
     @cached_property
     def thresholds(self) -> Thresholds:

@@ -18,6 +18,7 @@ from equiserve.checks.named_tensors.planner import TensorPlan
 from equiserve.engine import ComputePool, ServedModel
 from equiserve.errors import InternalError, Overloaded
 from equiserve.symmetry import Element, TensorOrbitChunk
+from equiserve.symmetry.detections import declared_detections, in_one_order
 from equiserve.symmetry.member_errors import member_errors
 
 Named = dict[str, NDArray[Any]]
@@ -39,6 +40,7 @@ class TensorOrbitRun:
         self._orbit = plan.orbit
         self._chunks: Iterator[TensorOrbitChunk] = plan.orbit.chunks(plan.batch)
         self._input: Named = {name: array[None] for name, array in plan.orbit.inputs.items()}
+        self._lists = {name for found in declared_detections(plan.orbit.signature) for name in found.names}
         self.measured = TensorMeasurement.of(len(plan.orbit), plan.batch)
 
     async def controls(self) -> None:
@@ -86,11 +88,16 @@ class TensorOrbitRun:
         began, measured = time.thread_time(), self.measured
         members = np.arange(chunk.start, chunk.start + len(chunk.elements))
         settled, masks = self._settled(chunk.elements, outputs)
-        measured.add(members, settled, masks, chunk.changed)
-        rows = np.concatenate([[0], members])
-        for name, array in measured.outputs.items():
-            mask = measured.masks.get(name)
-            seen = orbit_outputs(self._orbit.signature.fields[name], array[rows], None if mask is None else mask[rows])
+        measured.add(members, settled, masks, chunk.changed, self._lists)
+        signature, rows = self._orbit.signature, np.concatenate([[0], members])
+        given, shown = in_one_order(
+            signature,
+            [self._orbit.elements[k] for k in rows],
+            {name: array[rows] for name, array in measured.outputs.items()},
+            {name: mask[rows] for name, mask in measured.masks.items()},
+        )
+        for name, array in given.items():
+            seen = orbit_outputs(signature.fields[name], array, shown.get(name))
             errors = member_errors(seen, seen.outputs[0])[1:]
             measured.errors[members] = np.maximum(measured.errors[members], errors)
         measured.transform_s += time.thread_time() - began

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from equiserve.numerics.probabilities import softmax
 from equiserve.symmetry import FieldType, OrbitOutputs, Reference, consensus_reference, identity_reference
-from equiserve.symmetry.consensus import average_consensus, rotation_consensus
+from equiserve.symmetry.boxes import consensus_boxes
+from equiserve.symmetry.consensus import Consensus, average_consensus, rotation_consensus
 from equiserve.symmetry.field_type import COORDINATE_AXES, TIME_AXES
 
 _GRIDS = ("picture", "noise", "segmentation", "vector_field")
@@ -26,7 +27,8 @@ def orbit_outputs(
 
     Args:
         field: What the output is.
-        members: [n, ...], pulled back, without batch axis; the identity first.
+        members: [n, ...], pulled back, without batch axis; the identity first. Lists of boxes as
+            `in_one_order` has them.
         mask: [n, ...] bool, where a member means something; None = everywhere.
         reference: `identity` or `consensus`; ids, which have no mean, are compared with the identity's in any case.
     """
@@ -39,6 +41,8 @@ def orbit_outputs(
         return _compared(maps, reference)
     if kind == "rotation" and members.shape[-2:] == (3, 3):
         return _compared(OrbitOutputs(members, kind="rotations"), reference)
+    if kind == "boxes" and members.ndim == 3 and members.shape[-1] == 6:
+        return _compared(OrbitOutputs(members, kind="boxes"), reference)
     axes = field.axes
     if kind == "point" and len(axes) > 1 and axes[-2] in TIME_AXES and axes[-1] in COORDINATE_AXES:
         return _compared(OrbitOutputs(members, kind="trajectories"), reference)
@@ -73,21 +77,34 @@ def _compared(given: OrbitOutputs, reference: str) -> OrbitOutputs:
         output = np.asarray(members[0], np.float64).reshape(-1)
         chosen = Reference("identity", None, output=output)
     else:
-        consensus = rotation_consensus(members) if given.kind == "rotations" else average_consensus(members)
-        chosen = consensus.reference()
+        chosen = _consensus(given).reference()
     return OrbitOutputs(members, None, chosen, given.kind, given.mask, given.peak)
+
+
+def _consensus(given: OrbitOutputs) -> Consensus:
+    members = given.outputs
+    if given.kind == "rotations":
+        return rotation_consensus(members)
+    if given.kind != "boxes":
+        return average_consensus(members)
+    common = consensus_boxes(members)
+    # As long as a member's list: the rest are no boxes.
+    output = np.zeros(members.shape[1:])
+    output[:, 5] = -1
+    output[: len(common.boxes)] = common.boxes
+    return Consensus(output, common.strength, len(members))
 
 
 def consensus_strength(given: OrbitOutputs) -> float | None:
     """Return how far the members agree on their consensus, 0 to 1: of classes the share of the most common one, of
-    numbers the share of the energy that the average keeps; None where they are compared with something else.
+    numbers the share of the energy that the average keeps, of boxes the mean share of members that see one; None where
+    they are compared with something else.
     """
     if given.truth.kind != "consensus":
         return None
     if given.truth.strength is not None:
         return given.truth.strength.modal_share
-    members = given.outputs
-    return (rotation_consensus if given.kind == "rotations" else average_consensus)(members).strength
+    return _consensus(given).strength
 
 
 def class_names(outputs: OrbitOutputs, labels: Sequence[str] | None) -> Sequence[str] | None:

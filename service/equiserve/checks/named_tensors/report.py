@@ -33,6 +33,7 @@ def write_tensor_report(
         reason = f"{stopped(measured)} before any of {len(plan.orbit)} elements was checked."
         content |= {"statement": reason, "verdict": Verdict("inconclusive", reason, "Allow more time.").to_json()}
         return CheckReport(content)
+    measured = measured.with_boxes_in_order(plan.orbit)
     labels = model.manifest.labels
     outputs = [OutputFindings(name, plan, measured, request, labels) for name in measured.outputs]
     found = TensorFindings(plan, measured, outputs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -111,26 +111,31 @@ class PictureAction:
                 field="group",
             )
         if isinstance(self.group, CyclicShift):
-            self._require_size("height", height, self.group.height)
-            self._require_size("width", width, self.group.width)
+            self._require_size("height", shape)
+            self._require_size("width", shape)
         elif isinstance(element, Shift) and (abs(element.dy) >= height or abs(element.dx) >= width):
             raise InvalidRequest(
                 f"elements: {self.group.describe(element)} leaves nothing of a picture of height {height} and "
-                f"width {width}",
+                f"width {width}; shifts by up to {height - 1} along the height and {width - 1} along the width fit, "
+                f"or this one with height {max(height, abs(element.dy) + 1)} and width "
+                f"{max(width, abs(element.dx) + 1)}",
                 field="elements",
             )
         elif isinstance(element, Rotation) and element.angle_deg % 180 != 0 and height != width:
+            shorter, longer = ("height", "width") if width > height else ("width", "height")
             raise InvalidRequest(
                 f"inputs.shape: {self.group.describe(element)} needs a square picture, got height {height} and "
-                f"width {width}; pad or crop the {'width' if width > height else 'height'}",
+                f"width {width}; crop the {longer} to {min(shape)}, or pad the {shorter} to {max(shape)}",
                 field="inputs.shape",
             )
         return element
 
-    def _require_size(self, axis: str, got: int, expected: int) -> None:
+    def _require_size(self, axis: Literal["height", "width"], shape: tuple[int, int]) -> None:
+        expected, got = self.group.parameters()[axis], dict(zip(("height", "width"), shape, strict=True))[axis]
         if got != expected:
             raise InvalidRequest(
-                f"group.{axis}: {self.group.name} shifts pictures of {axis} {expected}, got {axis} {got}",
+                f"group.{axis}: {self.group.name} shifts pictures of {axis} {expected}, got {axis} {got}; "
+                f"{CyclicShift(*shape).name} fits them",
                 field=f"group.{axis}",
             )
 

@@ -100,7 +100,12 @@ class ShiftTime(TensorAction):
         assert isinstance(element, TimeStep)
         frames = array.shape[self.axis]
         if abs(element.steps) >= frames:
-            raise does_not_act(self.name, self.group, f"{abs(element.steps)} frames leave nothing of time {frames}")
+            steps = abs(element.steps)
+            raise does_not_act(
+                self.name,
+                self.group,
+                f"{steps} frames leave nothing of time {frames}; shifts by up to {frames - 1} fit, or time {steps + 1}",
+            )
         return np.arange(frames) - element.steps
 
 
