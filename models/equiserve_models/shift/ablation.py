@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from equiserve.errors import EquiServeError
 from equiserve_models import export
 from equiserve_models.data import datasets
 from equiserve_models.shift.recipes import RECIPES, Recipe
 from equiserve_models.shift.scoring import ORBIT_PER_CLASS, score, store_of
 from equiserve_models.training.loop import train
+from equiserve_models.training.process import run_command
 
 RUNS = Path("runs")
 EXPORTS = RUNS / "zoo"
@@ -123,10 +123,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    # As in equiserve_models.train: settings of the process.
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

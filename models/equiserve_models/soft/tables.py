@@ -14,12 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from equiserve.errors import EquiServeError
 from equiserve_models.soft.methods import METHODS
 from equiserve_models.soft.tasks import TASKS
 from equiserve_models.soft.trial import Trial
+from equiserve_models.training.process import run_command
 
 RUNS = Path("runs/soft")
 _SYNTHETIC = ("soft", "soft-paper", "exact-largest", "exact-true", "residual", "plain", "augmented", "remul")
@@ -165,10 +163,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    # Settings of the process, as in equiserve_models.train.
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)
