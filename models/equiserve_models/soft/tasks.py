@@ -117,6 +117,7 @@ def _cosine(radius: float, ratio: float, true: Candidate, title: str) -> Task:
         truth=truth,
         strength=0.01,
         enforced=1.0,
+        power=3.0,
         epochs=500,
         learning_rate=5e-3,
     )
