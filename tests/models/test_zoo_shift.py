@@ -13,7 +13,13 @@ from equiserve.artifact.folder import verify_digest
 
 ROOT = Path(__file__).parents[2]
 ZOO = ROOT / "models" / "zoo"
-MODELS = ["fashion-mnist-vit-apa", "fashion-mnist-vit", "mnist-vit-apa"]
+MODELS = [
+    "fashion-mnist-vit-apa",
+    "fashion-mnist-vit",
+    "fashion-mnist-twins-apa",
+    "fashion-mnist-twins",
+    "mnist-vit-apa",
+]
 ANCHORED = [model for model in MODELS if model.endswith("-apa")]
 GARMENTS = [model for model in MODELS if model.startswith("fashion-mnist")]
 SAMPLES = np.load(ROOT / "tests" / "data" / "fashion_mnist_100.npz")
