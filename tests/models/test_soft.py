@@ -219,7 +219,7 @@ def test_the_event_keeps_the_least_violated_candidate_and_shrinks_the_others() -
 
 
 def test_weighed_by_errors_what_holds_is_enforced_and_what_does_not_is_let_go_at_two_events() -> None:
-    task = dataclasses.replace(TASKS["cosine-none"], enforced=2.0, power=2.0)
+    task = dataclasses.replace(TASKS["cosine-none"], enforced=2.0, enforced_power=2.0)
     network = TypedNetwork(task.source, task.target, SMALL, 1, 2, "soft", task.largest)
     measured = torch.tensor([[0.005, 0.1], [0.04, 0.02]])
     strengths = Strengths(network, task, event=10, members=2, errors=lambda _: measured)

@@ -1,4 +1,4 @@
-"""The strengths of the candidates: equal at first, weighed anew once, by how little the network violates each."""
+"""The strengths of the candidates: equal at first, then weighed anew by how little the network violates each."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Strengths:
     ) -> None:
         self._layout = network.layout
         self._candidates = list(task.candidates.values())
-        self._errors, self._power = errors, task.power
-        self._strength = task.strength
+        self._errors = errors
+        self._strength, self._power = task.strength, task.power
         self._events = (event,) if errors is None else (event, 2 * event)
         first = self._strength
         if errors is not None:
             assert task.enforced is not None
-            self._strength = task.enforced
-            first = task.enforced * (HOLDS / _PRESUMED) ** task.power
+            self._strength, self._power = task.enforced, task.enforced_power
+            first = self._strength * (HOLDS / _PRESUMED) ** self._power
         self.values = torch.full((members, len(self._candidates)), first)
         self.least = torch.full_like(self.values, torch.inf)
         self.matrices = self._layout.complements(self._candidates, self.values)

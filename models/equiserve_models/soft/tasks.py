@@ -36,7 +36,8 @@ class Task:
         extra: Further test splits.
         strength: lambda_0 of the paper's weighing.
         enforced: lambda of what holds, where errors weigh (see `Strengths`); None where only the paper's is used.
-        power: k of the re-weighting.
+        power: k of the paper's weighing.
+        enforced_power: k where errors weigh.
         width: Channels of the typed networks.
         plain_width: Width of the plain network.
         epochs: Passes over the training data.
@@ -60,6 +61,7 @@ class Task:
     strength: float = 10.0
     enforced: float | None = 100.0
     power: float = 2.0
+    enforced_power: float = 2.0
     width: Width = field(default_factory=Width)
     plain_width: int = 128
     epochs: int = 600
@@ -117,7 +119,7 @@ def _cosine(radius: float, ratio: float, true: Candidate, title: str) -> Task:
         truth=truth,
         strength=0.01,
         enforced=1.0,
-        power=3.0,
+        enforced_power=3.0,
         epochs=500,
         learning_rate=5e-3,
     )

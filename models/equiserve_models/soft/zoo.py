@@ -307,8 +307,11 @@ def _training(model: ServedRegressor, result: Mapping[str, Any], member: int) ->
         "seed": result["seeds"][member],
         "steps": result["steps"],
         "weighed_by": result["weighed_by"],
-        **({"lambda_0": task.strength} if result["weighed_by"] == "residuals" else {"enforced": task.enforced}),
-        "power": task.power,
+        **(
+            {"lambda_0": task.strength, "power": task.power}
+            if result["weighed_by"] == "residuals"
+            else {"enforced": task.enforced, "power": task.enforced_power}
+        ),
         "final_strengths": of_member(result["strengths"]),
         "at_event": of_member(result["at_event"]),
         "final_residuals": of_member(result["residuals"]),
