@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from bench.body_clouds import people
-from bench.fit_cost import ply
+from bench.fit_serving import fit_plane, ply
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.fit import FitRequest
 
 WRONG_MM = 50.0
@@ -49,10 +46,7 @@ async def line(plane: DataPlane, model: str, which: str, kind: str, count: int, 
 
 async def measure(options: argparse.Namespace) -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory() as cache:
-        settings = Settings(models=options.models, load=[options.model], cache=Path(cache), smoke_check=False)
-        plane, scheduler = build_plane(settings)
-        await plane.repository.load_all([options.model])
+    async with fit_plane(options.models, options.model) as plane:
         print(
             "| poses | scans | refined | mean | median | p90 | < 30 mm | wrong | low | ok but wrong | mirrored | CPU s "
             "|\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -61,10 +55,6 @@ async def measure(options: argparse.Namespace) -> None:
             for refine in (False, True):
                 row = line(plane, options.model, which, kind, options.clouds, options.seed, refine=refine)
                 print(await row, flush=True)
-        await plane.close()
-        plane.repository.close()
-        plane.compute.stop()
-        scheduler.stop(timeout_s=5)
 
 
 def main() -> None:

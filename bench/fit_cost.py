@@ -11,29 +11,20 @@ import argparse
 import asyncio
 import resource
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import orjson
 from bench.body_clouds import people
+from bench.fit_serving import fit_plane, ply
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.fit import FitRequest
 
 CALLERS = 4
 PERIOD_S = 0.002
-
-
-def ply(points: np.ndarray) -> bytes:
-    """Return points [n, 3] as a binary PLY file."""
-    names = "".join(f"property float {axis}\n" for axis in "xyz")
-    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{names}end_header\n"
-    return header.encode() + points.astype("<f4").tobytes()
 
 
 async def one(plane: DataPlane, model: str, content: bytes, *, refine: bool) -> bytes:
@@ -81,9 +72,7 @@ async def lag(
 async def measure(zoo: Path, model: str, count: int, seconds: float) -> None:
     """Print everything."""
     clouds = [ply(person.points) for person in people("out", count)]
-    with tempfile.TemporaryDirectory() as cache:
-        plane, scheduler = build_plane(Settings(models=zoo, load=[model], cache=Path(cache), smoke_check=False))
-        await plane.repository.load_all([model])
+    async with fit_plane(zoo, model) as plane:
         await one(plane, model, clouds[0], refine=True)
         for refine in (False, True):
             spent = 1e3 * await cost(plane, model, clouds, refine=refine)
@@ -99,10 +88,6 @@ async def measure(zoo: Path, model: str, count: int, seconds: float) -> None:
                 f"loop lag p50 {p50:.1f}, p99 {p99:.1f}, largest {largest:.1f} ms over {len(late)} beats"
             )
         print(f"largest memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-        await plane.close()
-        plane.repository.close()
-        plane.compute.stop()
-        scheduler.stop(timeout_s=5)
 
 
 def main() -> None:

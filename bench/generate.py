@@ -101,8 +101,9 @@ class Bare:
 def measure(server: ServerProcess, model: str, bare: Bare, seed: int) -> Pair:
     """Draw the mixed requests once, and run the same batches bare."""
     requests = mixed_requests(REQUESTS, seed)
-    sizes, cpu = batch_sizes(server, model), tree_cpu_s(server.pid)
+    sizes = batch_sizes(server, model)
     edges, lag = event_loop_lag(server)
+    cpu = tree_cpu_s(server.pid)
     all_at_once(server, model, requests)
     used = (tree_cpu_s(server.pid) - cpu) * 1e3
     late = event_loop_lag(server)[1] - lag

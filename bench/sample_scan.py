@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from bench.fit_cost import ply
+from bench.fit_serving import ply
 from scipy.spatial.transform import Rotation
 
 from equiserve.numerics.body_model import JOINT_NAMES, bundled_body

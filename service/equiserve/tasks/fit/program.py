@@ -23,7 +23,7 @@ from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit, misfit, refine
 from equiserve.tasks.fit.fitter import BodyFitter, NetworkAnswer, shape_for
-from equiserve.tasks.fit.quality import judge
+from equiserve.tasks.fit.quality import REFINED, UNREFINED, judge
 from equiserve.tasks.fit.registry import BodyRegistry
 from equiserve.tasks.fit.result import BodyFit
 
@@ -111,7 +111,7 @@ async def fit(
         steps = _as_answered(body, cloud, start)
     parameters, agreement, beginning = await _in_slices(steps, compute, context.deadline)
     labels = await compute.run(_labels, points, cloud, answer) if request.labels else None
-    quality = judge(agreement, parameters.betas, refined=request.refine)
+    quality = judge(agreement, parameters.betas, REFINED if request.refine else UNREFINED)
     return await compute.run(
         BodyFit.made,
         model=model,

@@ -1,0 +1,36 @@
+"""What the measurements of fitting serve: a data plane in this process, and a cloud as the file that is sent to it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+
+from equiserve.dataplane import DataPlane
+from equiserve.server import build_plane
+from equiserve.settings import Settings
+
+
+def ply(points: np.ndarray) -> bytes:
+    """Return points [n, 3] as a binary PLY file."""
+    names = "".join(f"property float {axis}\n" for axis in "xyz")
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex {len(points)}\n{names}end_header\n"
+    return header.encode() + points.astype("<f4").tobytes()
+
+
+@asynccontextmanager
+async def fit_plane(models: Path, model: str) -> AsyncIterator[DataPlane]:
+    """A data plane in this process that serves one model."""
+    with tempfile.TemporaryDirectory() as cache:
+        plane, scheduler = build_plane(Settings(models=models, load=[model], cache=Path(cache), smoke_check=False))
+        await plane.repository.load_all([model])
+        try:
+            yield plane
+        finally:
+            await plane.close()
+            plane.repository.close()
+            plane.compute.stop()
+            scheduler.stop(timeout_s=5)
