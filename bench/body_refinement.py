@@ -24,9 +24,9 @@ from equiserve.clouds import prepare_cloud
 from equiserve.engine.threads import one_thread_a_product
 from equiserve.numerics.body_model import bundled_body
 from equiserve.numerics.body_refinement import FAR, NEAR, descend
+from equiserve.numerics.fit_quality import REFINED, judge
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import CONFUSIONS, Confusion, Refined, misfit, refine
-from equiserve.tasks.fit.quality import judge
 
 T = TypeVar("T")
 WRONG_MM = 50.0
@@ -54,7 +54,7 @@ def run(row: Row, count: int, seed: int) -> str:
         seconds.append(time.process_time() - began)
         starts.append(np.nan if start is None else person.errors(start))
         errors.append(person.errors(refined.parameters))
-        believed.append(judge(refined.misfit, refined.parameters.betas, refined=True).level == "ok")
+        believed.append(judge(refined.misfit, refined.parameters.betas, REFINED).level == "ok")
     found, trusted = np.array(errors), np.array(believed)
     wrong = found > WRONG_MM
     start_text = "-" if np.isnan(starts).all() else f"{np.mean(starts):.0f}"

@@ -18,9 +18,9 @@ from bench.fit_serving import fit_plane, ply
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
+from equiserve.numerics.fit_quality import REFINED, UNREFINED, Limits, judge
 from equiserve.numerics.restarting_refinement import Misfit
 from equiserve.tasks.fit import FitRequest
-from equiserve.tasks.fit.quality import REFINED, UNREFINED, Limits, judge
 
 SETS = (("in", "whole"), ("out", "whole"), ("in", "lumpy"), ("out", "lumpy"), ("in", "one-sided"), ("out", "one-sided"))
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5)

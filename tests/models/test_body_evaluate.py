@@ -13,8 +13,8 @@ from equiserve_models.body.evaluate import EXACT, measured_symmetries
 from equiserve_models.body.evaluation import Cloud, Fit, confidence_rates, orbit_errors, summary
 
 
-def fit(v2v: float, residual: float) -> Fit:
-    return Fit(v2v_mm=v2v, mpjpe_mm=v2v, rotation_deg=5.0, part_accuracy=0.9, swapped=v2v > 100, residual_mm=residual)
+def fit(v2v: float, believed: bool) -> Fit:
+    return Fit(v2v_mm=v2v, mpjpe_mm=v2v, rotation_deg=5.0, part_accuracy=0.9, swapped=v2v > 100, believed=believed)
 
 
 def frame_fitter(lean_deg: float):
@@ -57,7 +57,7 @@ def test_no_rotation_is_farther_from_the_sixty_than_44_5_degrees() -> None:
 
 
 def test_figures_of_a_set_are_its_means_and_shares() -> None:
-    fits = [fit(10.0, 5.0), fit(20.0, 30.0), fit(60.0, 30.0), fit(110.0, 6.0)]
+    fits = [fit(10.0, True), fit(20.0, False), fit(60.0, False), fit(110.0, True)]
     figures = summary(fits)
     assert figures["v2v_mean_mm"] == 50.0
     assert figures["v2v_median_mm"] == 40.0

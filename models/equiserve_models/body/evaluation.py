@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from equiserve.numerics.body_model import JOINT_NAMES, MAX_BETAS, BodyModel
+from equiserve.numerics.fit_quality import JUDGED_POINTS, UNREFINED, judge
 from equiserve.numerics.point_ordering import farthest_point_order
+from equiserve.numerics.posed_surface import BodyParameters
+from equiserve.numerics.restarting_refinement import misfit
 from equiserve.numerics.skinning import global_rotations, skin
 from equiserve.symmetry import quaternions
 from equiserve_models.body import icosahedron
@@ -23,9 +26,8 @@ from equiserve_models.body.scans import surface_points
 
 POINTS = 5000
 NOISE_M = 0.001
-# An answer with a larger V2V is wrong; one with a larger median residual is marked as such.
+# An answer with a larger V2V is wrong.
 FAILED_MM = 50.0
-UNSURE_MM = 20.0
 # A point whose 4th neighbour is this many times as far as usual stands alone.
 NEIGHBOURS, ISOLATED = 4, 6.0
 # Outliers belong to no part.
@@ -123,7 +125,7 @@ class Fit:
         rotation_deg: Mean angle between predicted and true part rotations.
         part_accuracy: Share of labelled points with the right part.
         swapped: Whether most points of both arms or both legs are labelled as those of the other side.
-        residual_mm: Median distance of the points to the fitted mesh's vertices: what a service can know of the error.
+        believed: Whether a server calls it `ok`, see `equiserve.numerics.fit_quality`.
     """
 
     v2v_mm: float
@@ -131,7 +133,7 @@ class Fit:
     rotation_deg: float
     part_accuracy: float
     swapped: bool
-    residual_mm: float
+    believed: bool
 
 
 def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
@@ -139,7 +141,9 @@ def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
     rotations, betas, translation, probabilities, _ = (
         output[0].astype(np.float64) for output in fitter(cloud.points[None].astype(np.float32))
     )
+    found = BodyParameters(rotations, betas, translation)
     vertices, joints = skin(body, rotations, betas, translation)
+    agreement = misfit(body, found, cloud.points, points=JUDGED_POINTS)
     labels = cloud.labels[: len(probabilities)]
     known = labels != _NOWHERE
     guesses = probabilities.argmax(axis=1)
@@ -149,7 +153,7 @@ def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
         rotation_deg=float(_angles(np.einsum("jab,jab->j", rotations, cloud.rotations)).mean()),
         part_accuracy=float((guesses == labels)[known].mean()),
         swapped=_is_swapped(guesses[known], labels[known]),
-        residual_mm=float(np.median(cKDTree(vertices).query(cloud.points)[0]) * 1e3),
+        believed=judge(agreement, betas, UNREFINED).level == "ok",
     )
 
 
@@ -170,8 +174,8 @@ def summary(fits: list[Fit]) -> dict[str, float]:
 
 
 def confidence_rates(fits: list[Fit]) -> dict[str, float]:
-    """Return how often the residual marks an answer, and how often one is wrong and is not marked."""
-    low = np.array([fit.residual_mm > UNSURE_MM for fit in fits])
+    """Return how often an answer is not believed, and how often one is believed and wrong."""
+    low = np.array([not fit.believed for fit in fits])
     wrong = np.array([fit.v2v_mm > FAILED_MM for fit in fits])
     return {"low_confidence": float(low.mean()), "confident_wrong": float((wrong & ~low).mean())}
 

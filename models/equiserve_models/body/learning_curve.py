@@ -33,6 +33,7 @@ _SETS = {
     "joint_limits": ("joint limits", "#009E73"),
 }
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 380, 64, 150, 24, 52
+_LINE = 15
 
 
 def add_point(folder: Path, network: nn.Module, scans: int, seconds: float) -> dict[str, float]:
@@ -73,7 +74,7 @@ def drawing(points: list[dict[str, float]]) -> str:
     scans = [point["scans"] for point in points if point["scans"] > 0]
     errors = [point[name] for point in points for name in _SETS if name in point]
     low_x, high_x = math.log10(min(scans) / 1.2), math.log10(max(*scans, 2 * min(scans)) * 1.2)
-    low_y, high_y = math.log10(min(*errors, *BAR_MM) / 1.2), math.log10(max(errors) * 1.2)
+    low_y, high_y = math.log10(min(*errors, *BAR_MM) / 1.2), math.log10(max(*errors, *BAR_MM) * 1.2)
 
     def x_of(value: float) -> float:
         return _LEFT + (math.log10(value) - low_x) / (high_x - low_x) * (_WIDTH - _LEFT - _RIGHT)
@@ -102,7 +103,8 @@ def drawing(points: list[dict[str, float]]) -> str:
             line = f'stroke="{colour}" stroke-dasharray="5 4"'
             parts.append(f'<path d="M{_LEFT} {y_of(bar):.1f}H{right}" {line}/>')
             named = f"bar {title}: {bar:.0f} mm"
-            parts.append(f'<text x="{_LEFT + 6}" y="{y_of(bar) - 5:.1f}" fill="{colour}">{named}</text>')
+            parts.append(f'<text x="{right}" y="{y_of(bar) - 5:.1f}" text-anchor="end" fill="{colour}">{named}</text>')
+    ends: list[tuple[float, float, str, str]] = []
     for name, (title, colour) in _SETS.items():
         seen = [(point["scans"], point[name]) for point in points if name in point and point["scans"] > 0]
         if not seen:
@@ -110,15 +112,25 @@ def drawing(points: list[dict[str, float]]) -> str:
         path = "L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in seen)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3" fill="{colour}"/>' for x, y in seen]
-        parts.append(
-            f'<text x="{x_of(seen[-1][0]) + 8:.1f}" y="{y_of(seen[-1][1]) + 4:.1f}" fill="{colour}">{title}</text>'
-        )
+        ends.append((y_of(seen[-1][1]) + 4, x_of(seen[-1][0]) + 8, title, colour))
+    free = -math.inf
+    for y, x, title, colour in sorted(ends):
+        free = max(y, free + _LINE)
+        parts.append(f'<text x="{x:.1f}" y="{free:.1f}" fill="{colour}">{title}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def joined(before: list[dict[str, float]], after: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Return the curve of a run and of one that went on from its weights, scans and seconds counted through."""
+    last = before[-1]
+    added = [{**p, "scans": last["scans"] + p["scans"], "seconds": last["seconds"] + p["seconds"]} for p in after]
+    return before + added
 
 
 def _ticks(low: float, high: float) -> list[float]:
     decades = range(math.floor(low), math.ceil(high) + 1)
-    return [step * 10.0**decade for decade in decades for step in (1, 2, 5) if low <= math.log10(step) + decade <= high]
+    steps = (1, 1.5, 2, 3, 5, 7) if high - low < 1 else (1, 2, 5)
+    return [step * 10.0**decade for decade in decades for step in steps if low <= math.log10(step) + decade <= high]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -126,12 +138,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m equiserve_models.body.learning_curve", description=__doc__)
     parser.add_argument("recipe")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--after", type=Path, help="run folder whose weights this run went on from")
     parser.add_argument("--out", type=Path, default=Path("docs/pictures/body-learning.svg"))
     options = parser.parse_args(arguments)
     path = options.runs / options.recipe / FILE_NAME
     if not path.is_file():
         raise NotFound(f"no curve at {path}: train the recipe first")
     points = json.loads(path.read_text())
+    if options.after is not None:
+        points = joined(json.loads((options.after / FILE_NAME).read_text()), points)
     options.out.write_text(drawing(points))
     print(json.dumps(points))
 

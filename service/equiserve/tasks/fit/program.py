@@ -19,11 +19,11 @@ from equiserve.engine import ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.errors import DeadlineExceeded, InvalidRequest
 from equiserve.numerics.body_model import BodyModel
+from equiserve.numerics.fit_quality import JUDGED_POINTS, REFINED, UNREFINED, judge
 from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit, misfit, refine
 from equiserve.tasks.fit.fitter import BodyFitter, NetworkAnswer, shape_for
-from equiserve.tasks.fit.quality import REFINED, UNREFINED, judge
 from equiserve.tasks.fit.registry import BodyRegistry
 from equiserve.tasks.fit.result import BodyFit
 
@@ -32,8 +32,6 @@ T = TypeVar("T")
 _SLICE_S = 0.02
 # Labels that are less sure than this on average mislead the search for neighbours.
 _SURE = 0.5
-# Points that judge what the network said as it stands: these need 5 ms, all of them 20.
-_JUDGED = 512
 
 
 @dataclass(slots=True)
@@ -146,7 +144,7 @@ _Fitted = tuple[BodyParameters, Misfit, str | None]
 
 def _as_answered(body: BodyModel, cloud: PreparedCloud, start: BodyParameters) -> Generator[None, None, _Fitted]:
     yield
-    return start, misfit(body, start, cloud.points.astype(np.float64), points=_JUDGED), None
+    return start, misfit(body, start, cloud.points.astype(np.float64), points=JUDGED_POINTS), None
 
 
 def _refined(

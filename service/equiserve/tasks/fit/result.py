@@ -10,11 +10,11 @@ import numpy as np
 from equiserve.clouds import PreparedCloud
 from equiserve.engine import ServedModel
 from equiserve.numerics.body_model import JOINT_NAMES, BodyModel
+from equiserve.numerics.fit_quality import Quality
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit
 from equiserve.numerics.skinning import local_rotations, skin
 from equiserve.symmetry.quaternions import from_matrix, to_vector
-from equiserve.tasks.fit.quality import Quality
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,8 @@ class Limits:
 
 #: Of what the network said as it stands.
 UNREFINED = Limits(residual=0.014, outliers=0.03, unseen=0.04)
+#: Points that judge what is not refined: these need 5 ms, all of a cloud 20.
+JUDGED_POINTS = 512
 #: Of what was refined: more is expected of it.
 REFINED = Limits(residual=0.006, outliers=0.02, unseen=0.008)
 # A shape coefficient is a standard deviation.
