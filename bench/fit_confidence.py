@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,29 +20,28 @@ from bench.fit_serving import fit_plane, ply
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
-from equiserve.numerics.fit_quality import REFINED, UNREFINED, Limits, judge
-from equiserve.numerics.restarting_refinement import Misfit
+from equiserve.numerics.fit_quality import REFINED, UNREFINED, Limits, Quality, judge
 from equiserve.tasks.fit import FitRequest
 
 SETS = (("in", "whole"), ("out", "whole"), ("in", "lumpy"), ("out", "lumpy"), ("in", "one-sided"), ("out", "one-sided"))
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
-Fits = list[tuple[bool, Misfit, np.ndarray]]
+Fits = list[tuple[bool, Callable[[Limits], Quality]]]
 
 
 async def fits(plane: DataPlane, model: str, which: str, kind: str, count: int, seed: int, *, refine: bool) -> Fits:
-    """Return of each fit of a set whether it is wrong, its misfit and its shape."""
+    """Return of each fit of a set whether it is wrong, and what judges it."""
     found = []
     for person in people(which, count, seed, kind=kind):
         fit = await plane.fit(FitRequest(model, ply(person.points), refine=refine), RequestContext("bench"))
         off_mm = 1e3 * float(np.linalg.norm(fit.vertices - person.vertices, axis=1).mean())
-        found.append((off_mm > WRONG_MM, fit.misfit, fit.betas))
+        found.append((off_mm > WRONG_MM, partial(judge, fit.misfit, fit.betas, limbs=fit.limbs)))
     return found
 
 
 def cell(found: Fits, limits: Limits) -> str:
     """Return the share that is low, and that is ok and yet wrong."""
-    low = np.array([judge(misfit, betas, limits).level == "low" for _, misfit, betas in found])
-    wrong = np.array([wrong for wrong, _, _ in found])
+    low = np.array([judged(limits).level == "low" for _, judged in found])
+    wrong = np.array([wrong for wrong, _ in found])
     return f"{low.mean():.0%}, {(wrong & ~low).mean():.1%}"
 
 
@@ -48,7 +49,7 @@ def others(limits: Limits) -> list[Limits]:
     """Return the limits, each in turn times each factor."""
     return [limits] + [
         replace(limits, **{name: getattr(limits, name) * factor})
-        for name in ("residual", "outliers", "unseen")
+        for name in ("residual", "outliers", "unseen", "limb")
         for factor in FACTORS
         if factor != 1
     ]
@@ -63,13 +64,13 @@ async def measure(options: argparse.Namespace) -> None:
             )
             for which, kind in SETS
         }
-    print(f"| residual | outliers | unseen | {' | '.join(' '.join(key) for key in found)} |")
-    print("| --- " * (3 + len(found)) + "|")
-    wrong = [f"{np.mean([wrong for wrong, _, _ in of_set]):.0%}" for of_set in found.values()]
-    print(f"| wrong | | | {' | '.join(wrong)} |")
+    print(f"| residual | outliers | unseen | limb | {' | '.join(' '.join(key) for key in found)} |")
+    print("| --- " * (4 + len(found)) + "|")
+    wrong = [f"{np.mean([wrong for wrong, _ in of_set]):.0%}" for of_set in found.values()]
+    print(f"| wrong | | | | {' | '.join(wrong)} |")
     for limits in others(REFINED if options.refine else UNREFINED):
         cells = [cell(of_set, limits) for of_set in found.values()]
-        head = f"{1e3 * limits.residual:.1f} mm | {limits.outliers:.1%} | {limits.unseen:.1%}"
+        head = f"{1e3 * limits.residual:.1f} mm | {limits.outliers:.1%} | {limits.unseen:.1%} | {limits.limb:.0%}"
         print(f"| {head} | {' | '.join(cells)} |")
 
 

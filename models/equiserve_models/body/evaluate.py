@@ -53,7 +53,9 @@ TOLERANCE = 1.0
 EXACT = 5e-5
 
 
-def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int = 0) -> dict[str, Any]:
+def evaluate(
+    fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int = 0, *, turned: bool = True
+) -> dict[str, Any]:
     """Return every figure of the card.
 
     Args:
@@ -62,6 +64,7 @@ def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int
         labelled: Points that are in farthest-point order.
         clouds: Clouds of a set.
         seed: Of the random choices.
+        turned: Whether clouds are in a random orientation; otherwise upright.
     """
     body = bundled_body()
     sets: dict[str, tuple[NDArray[np.float32], dict[str, Any]]] = {}
@@ -80,7 +83,7 @@ def evaluate(fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int
         rng = np.random.default_rng([seed, number])
         fits: list[Fit] = []
         for pose in poses[rng.integers(len(poses), size=clouds)]:
-            cloud = resampled(make_cloud(body, pose, rng, **options), samples, labelled, rng)
+            cloud = resampled(make_cloud(body, pose, rng, turned=turned, **options), samples, labelled, rng)
             fits.append(fit_errors(fitter, cloud, body))
             if number == 0 and len(kept) < ORBIT_CLOUDS:
                 kept.append(cloud)
@@ -144,10 +147,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("model", choices=sorted(RECIPES))
     parser.add_argument("--clouds", type=int, default=300, help="clouds of a set")
     parser.add_argument("--checkpoint", action="store_true", help="measure the run's checkpoint, write no card")
+    parser.add_argument("--upright", action="store_true", help="of people who stand upright; with --checkpoint")
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
     options = parser.parse_args(arguments)
+    if options.upright and not options.checkpoint:
+        parser.error("--upright: a card is of random orientations, expected --checkpoint beside it")
     torch.set_num_threads(1)
     config = CONFIGS[RECIPES[options.model].network]
     if options.checkpoint:
@@ -156,7 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise NotFound(f"{options.runs / options.model} has no checkpoint, expected one: train the recipe first")
         network = RECIPES[options.model].build().eval()
         network.load_state_dict(state["average"])
-        print(json.dumps(_rounded(evaluate(torch_fitter(network), config.samples, config.labelled, options.clouds))))
+        figures = evaluate(
+            torch_fitter(network), config.samples, config.labelled, options.clouds, turned=not options.upright
+        )
+        print(json.dumps(_rounded(figures)))
         return
     folder = options.zoo / options.model
     manifest = read_manifest(folder / "model.yaml")

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from equiserve.numerics.body_model import JOINT_NAMES, MAX_BETAS, BodyModel
 from equiserve.numerics.fit_quality import JUDGED_POINTS, UNREFINED, judge
+from equiserve.numerics.limb_support import limb_support
 from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import misfit
@@ -66,6 +67,7 @@ def make_cloud(
     bumps_m: float = 0.0,
     one_sided: bool = False,
     outliers: float = 0.0,
+    turned: bool = True,
 ) -> Cloud:
     """Scan a body in a random shape, orientation and place.
 
@@ -76,9 +78,10 @@ def make_cloud(
         bumps_m: Standard deviation of a smooth displacement along the normals: a surface outside the shape space.
         one_sided: Whether only what a depth camera 2.5 m away would see is kept, occlusion included.
         outliers: Share of the points that are anywhere in the body's bounding box.
+        turned: Whether the orientation is random; otherwise people stand upright and face +z.
     """
     local = np.array(pose, np.float64)
-    local[0] = random_rotation(rng)
+    local[0] = random_rotation(rng) if turned else np.eye(3)
     rotations = global_rotations(local)
     betas = rng.normal(size=MAX_BETAS)
     vertices, joints = skin(body, rotations, betas, rng.normal(size=3))
@@ -144,6 +147,7 @@ def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
     found = BodyParameters(rotations, betas, translation)
     vertices, joints = skin(body, rotations, betas, translation)
     agreement = misfit(body, found, cloud.points, points=JUDGED_POINTS)
+    limbs = limb_support(body, vertices, cloud.points[: len(probabilities)], probabilities)
     labels = cloud.labels[: len(probabilities)]
     known = labels != _NOWHERE
     guesses = probabilities.argmax(axis=1)
@@ -153,7 +157,7 @@ def fit_errors(fitter: Fitter, cloud: Cloud, body: BodyModel) -> Fit:
         rotation_deg=float(_angles(np.einsum("jab,jab->j", rotations, cloud.rotations)).mean()),
         part_accuracy=float((guesses == labels)[known].mean()),
         swapped=_is_swapped(guesses[known], labels[known]),
-        believed=judge(agreement, betas, UNREFINED).level == "ok",
+        believed=judge(agreement, betas, UNREFINED, limbs).level == "ok",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,21 +14,23 @@ from equiserve.numerics.restarting_refinement import Misfit
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Above which a fit is low; `python -m bench.fit_confidence` prints what others would give.
+    """Beyond which a fit is low; `python -m bench.fit_confidence` prints what others would give.
 
     Attributes:
         residual: Mean distance of the points to the surface, metres.
         outliers: Share of the points that the surface is 5 cm or more from.
         unseen: Share of the surface that no point is within 5 cm of.
+        limb: Support of a limb, see `limb_support`, below which it is not where it was fitted.
     """
 
     residual: float
     outliers: float
     unseen: float
+    limb: float = 0.3
 
 
 #: Of what the network said as it stands.
-UNREFINED = Limits(residual=0.014, outliers=0.03, unseen=0.04)
+UNREFINED = Limits(residual=0.014, outliers=0.024, unseen=0.04)
 #: Points that judge what is not refined: these need 5 ms, all of a cloud 20.
 JUDGED_POINTS = 512
 #: Of what was refined: more is expected of it.
@@ -48,13 +51,14 @@ class Quality:
         return {"level": self.level, "reasons": list(self.reasons)}
 
 
-def judge(misfit: Misfit, betas: NDArray[Any], limits: Limits) -> Quality:
+def judge(misfit: Misfit, betas: NDArray[Any], limits: Limits, limbs: Mapping[str, float] | None = None) -> Quality:
     """Judge a fit.
 
     Args:
         misfit: Of the body and the cloud that the model saw.
         betas: The shape.
         limits: `UNREFINED` or `REFINED`.
+        limbs: From `limb_support`; None where nobody named the points.
     """
     residual, outliers, unseen = limits.residual, limits.outliers, limits.unseen
     reasons = []
@@ -69,4 +73,9 @@ def judge(misfit: Misfit, betas: NDArray[Any], limits: Limits) -> Quality:
     largest = float(np.abs(betas).max())
     if largest > _SHAPE:
         reasons.append(f"a shape coefficient is {largest:.1f} standard deviations out, above {_SHAPE:.0f}")
+    reasons += [
+        f"the {limb} was fitted where {share:.0%} of the points are called it, below {limits.limb:.0%}"
+        for limb, share in (limbs or {}).items()
+        if share < limits.limb
+    ]
     return Quality("low" if reasons else "ok", tuple(reasons))

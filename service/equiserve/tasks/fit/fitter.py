@@ -17,6 +17,7 @@ from equiserve.numerics.rotation_averaging import nearest_rotation
 
 _INPUT = "points"
 _OUTPUTS = ("global_rotations", "betas", "translation", "part_probabilities", "part_mass")
+_SURE = 0.5
 
 
 class FitOptions(BaseModel):
@@ -48,6 +49,11 @@ class NetworkAnswer:
     parameters: BodyParameters
     probabilities: np.ndarray
     part_mass: np.ndarray
+
+    @property
+    def knows_parts(self) -> bool:
+        """Whether its labels are sure enough, on average, not to mislead who relies on them."""
+        return float(self.probabilities.max(axis=1).mean()) >= _SURE
 
 
 @dataclass(frozen=True, slots=True)

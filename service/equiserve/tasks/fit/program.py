@@ -19,7 +19,7 @@ from equiserve.engine import ComputePool, RequestContext, ServedModel
 from equiserve.engine.core import DEFAULT_PRIORITY
 from equiserve.errors import DeadlineExceeded, InvalidRequest
 from equiserve.numerics.body_model import BodyModel
-from equiserve.numerics.fit_quality import JUDGED_POINTS, REFINED, UNREFINED, judge
+from equiserve.numerics.fit_quality import JUDGED_POINTS
 from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit, misfit, refine
@@ -30,8 +30,6 @@ from equiserve.tasks.fit.result import BodyFit
 T = TypeVar("T")
 
 _SLICE_S = 0.02
-# Labels that are less sure than this on average mislead the search for neighbours.
-_SURE = 0.5
 
 
 @dataclass(slots=True)
@@ -109,7 +107,6 @@ async def fit(
         steps = _as_answered(body, cloud, start)
     parameters, agreement, beginning = await _in_slices(steps, compute, context.deadline)
     labels = await compute.run(_labels, points, cloud, answer) if request.labels else None
-    quality = judge(agreement, parameters.betas, REFINED if request.refine else UNREFINED)
     return await compute.run(
         BodyFit.made,
         model=model,
@@ -117,8 +114,7 @@ async def fit(
         parameters=parameters,
         cloud=cloud,
         misfit=agreement,
-        quality=quality,
-        part_mass=answer.part_mass,
+        answer=answer,
         beginning=beginning,
         labels=labels,
     )
@@ -152,8 +148,7 @@ def _refined(
 ) -> Generator[None, None, _Fitted]:
     points = cloud.points.astype(np.float64)
     nearest = point_tree(points[: len(answer.probabilities)]).query(points)[1]
-    sure = float(answer.probabilities.max(axis=1).mean()) >= _SURE
-    refined = yield from refine(body, points, start, answer.probabilities[nearest] if sure else None)
+    refined = yield from refine(body, points, start, answer.probabilities[nearest] if answer.knows_parts else None)
     return refined.parameters, refined.misfit, refined.beginning
 
 

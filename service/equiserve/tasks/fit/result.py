@@ -10,11 +10,13 @@ import numpy as np
 from equiserve.clouds import PreparedCloud
 from equiserve.engine import ServedModel
 from equiserve.numerics.body_model import JOINT_NAMES, BodyModel
-from equiserve.numerics.fit_quality import Quality
+from equiserve.numerics.fit_quality import REFINED, UNREFINED, Quality, judge
+from equiserve.numerics.limb_support import limb_support
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.restarting_refinement import Misfit
 from equiserve.numerics.skinning import local_rotations, skin
 from equiserve.symmetry.quaternions import from_matrix, to_vector
+from equiserve.tasks.fit.fitter import NetworkAnswer
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class BodyFit:
         cloud: What the model saw.
         misfit: How it agrees with that.
         quality: How far it is to be believed.
+        limbs: Support of each limb, see `equiserve.numerics.limb_support`; empty where the network knew no parts.
         part_mass: Share of the points that the network gives to each part, [24].
         beginning: Where refinement came from; None where there was none.
         labels: Part of each input point, uint8 [n]; None where nobody asked.
@@ -51,6 +54,7 @@ class BodyFit:
     cloud: PreparedCloud
     misfit: Misfit
     quality: Quality
+    limbs: dict[str, float]
     part_mass: np.ndarray
     beginning: str | None
     labels: np.ndarray | None
@@ -64,14 +68,17 @@ class BodyFit:
         parameters: BodyParameters,
         cloud: PreparedCloud,
         misfit: Misfit,
-        quality: Quality,
-        part_mass: np.ndarray,
+        answer: NetworkAnswer,
         beginning: str | None,
         labels: np.ndarray | None,
     ) -> Self:
         """Return the fit of these parameters, which are relative to the cloud's origin."""
         pelvis = parameters.pelvis + cloud.origin
         vertices, joints = skin(body, parameters.rotations, parameters.betas, pelvis)
+        probabilities, limbs = answer.probabilities, dict[str, float]()
+        if answer.knows_parts:
+            labelled = cloud.points[: len(probabilities)] + cloud.origin
+            limbs = limb_support(body, vertices, labelled, probabilities)
         vectors = to_vector(from_matrix(local_rotations(parameters.rotations)))
         return cls(
             model=model.name,
@@ -86,8 +93,9 @@ class BodyFit:
             joints=joints,
             cloud=cloud,
             misfit=misfit,
-            quality=quality,
-            part_mass=part_mass,
+            quality=judge(misfit, parameters.betas, UNREFINED if beginning is None else REFINED, limbs),
+            limbs=limbs,
+            part_mass=answer.part_mass,
             beginning=beginning,
             labels=labels,
         )
