@@ -54,7 +54,7 @@ EXACT = 5e-5
 
 
 def evaluate(
-    fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int = 0, *, turned: bool = True
+    fitter: Fitter, samples: int, labelled: int, clouds: int, seed: int = 0, *, upright: bool = False
 ) -> dict[str, Any]:
     """Return every figure of the card.
 
@@ -64,7 +64,7 @@ def evaluate(
         labelled: Points that are in farthest-point order.
         clouds: Clouds of a set.
         seed: Of the random choices.
-        turned: Whether clouds are in a random orientation; otherwise upright.
+        upright: Whether people stand upright; otherwise every cloud is in a random orientation.
     """
     body = bundled_body()
     sets: dict[str, tuple[NDArray[np.float32], dict[str, Any]]] = {}
@@ -83,7 +83,7 @@ def evaluate(
         rng = np.random.default_rng([seed, number])
         fits: list[Fit] = []
         for pose in poses[rng.integers(len(poses), size=clouds)]:
-            cloud = resampled(make_cloud(body, pose, rng, turned=turned, **options), samples, labelled, rng)
+            cloud = resampled(make_cloud(body, pose, rng, turned=not upright, **options), samples, labelled, rng)
             fits.append(fit_errors(fitter, cloud, body))
             if number == 0 and len(kept) < ORBIT_CLOUDS:
                 kept.append(cloud)
@@ -163,7 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
         network = RECIPES[options.model].build().eval()
         network.load_state_dict(state["average"])
         figures = evaluate(
-            torch_fitter(network), config.samples, config.labelled, options.clouds, turned=not options.upright
+            torch_fitter(network), config.samples, config.labelled, options.clouds, upright=options.upright
         )
         print(json.dumps(_rounded(figures)))
         return
