@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,10 +24,12 @@ def ply(points: np.ndarray) -> bytes:
 
 @asynccontextmanager
 async def fit_plane(models: Path, model: str) -> AsyncIterator[DataPlane]:
-    """A data plane in this process that serves one model."""
+    """A data plane in this process that serves one model, calibrated."""
     with tempfile.TemporaryDirectory() as cache:
         plane, scheduler = build_plane(Settings(models=models, load=[model], cache=Path(cache), smoke_check=False))
         await plane.repository.load_all([model])
+        while not all(served.calibration.measured for served in plane.repository.models()):
+            await asyncio.sleep(0.05)  # its rounds would count as the fits'
         try:
             yield plane
         finally:
