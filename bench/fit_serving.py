@@ -28,7 +28,7 @@ async def fit_plane(models: Path, model: str) -> AsyncIterator[DataPlane]:
     with tempfile.TemporaryDirectory() as cache:
         plane, scheduler = build_plane(Settings(models=models, load=[model], cache=Path(cache), smoke_check=False))
         await plane.repository.load_all([model])
-        while not all(served.calibration.measured for served in plane.repository.models()):
+        while not all(served.calibration.measured for served in plane.repository.models()):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)  # its rounds would count as the fits'
         try:
             yield plane
