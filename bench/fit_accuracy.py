@@ -9,30 +9,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from pathlib import Path
 
 import numpy as np
-from bench.body_clouds import people
-from bench.fit_serving import fit_plane, ply
+from bench.fit_serving import WRONG_MM, fit_plane, fits
 
 from equiserve.dataplane import DataPlane
-from equiserve.engine import RequestContext
-from equiserve.tasks.fit import FitRequest
 
-WRONG_MM = 50.0
 SETS = (("in", "whole"), ("out", "whole"), ("out", "lumpy"), ("out", "one-sided"))
 
 
 async def line(plane: DataPlane, model: str, which: str, kind: str, count: int, seed: int, *, refine: bool) -> str:
     """Return the line of one set."""
     errors, believed, seconds, mirrored = [], [], [], 0
-    for person in people(which, count, seed, kind=kind):
-        content = ply(person.points)
-        began = time.process_time()
-        found = await plane.fit(FitRequest(model, content, refine=refine), RequestContext("bench"))
-        seconds.append(time.process_time() - began)
-        errors.append(1e3 * float(np.linalg.norm(found.vertices - person.vertices, axis=1).mean()))
+    async for found, off_mm, cpu_s in fits(plane, model, which, kind, count, seed, refine=refine):
+        seconds.append(cpu_s)
+        errors.append(off_mm)
         believed.append(found.quality.level == "ok")
         mirrored += found.beginning not in (None, "start")
     off, trusted = np.array(errors), np.array(believed)

@@ -14,28 +14,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from bench.body_clouds import people
-from bench.fit_accuracy import WRONG_MM
-from bench.fit_serving import fit_plane, ply
+from bench.fit_serving import WRONG_MM, fit_plane, fits
 
-from equiserve.dataplane import DataPlane
-from equiserve.engine import RequestContext
 from equiserve.numerics.fit_quality import REFINED, UNREFINED, Limits, Quality, judge
-from equiserve.tasks.fit import FitRequest
 
 SETS = (("in", "whole"), ("out", "whole"), ("in", "lumpy"), ("out", "lumpy"), ("in", "one-sided"), ("out", "one-sided"))
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5)
+# Of each fit whether it is wrong, and what judges it.
 Fits = list[tuple[bool, Callable[[Limits], Quality]]]
-
-
-async def fits(plane: DataPlane, model: str, which: str, kind: str, count: int, seed: int, *, refine: bool) -> Fits:
-    """Return of each fit of a set whether it is wrong, and what judges it."""
-    found = []
-    for person in people(which, count, seed, kind=kind):
-        fit = await plane.fit(FitRequest(model, ply(person.points), refine=refine), RequestContext("bench"))
-        off_mm = 1e3 * float(np.linalg.norm(fit.vertices - person.vertices, axis=1).mean())
-        found.append((off_mm > WRONG_MM, partial(judge, fit.misfit, fit.betas, limbs=fit.limbs)))
-    return found
 
 
 def cell(found: Fits, limits: Limits) -> str:
@@ -58,12 +44,11 @@ def others(limits: Limits) -> list[Limits]:
 async def measure(options: argparse.Namespace) -> None:
     """Print the table."""
     async with fit_plane(options.models, options.model) as plane:
-        found = {
-            (which, kind): await fits(
-                plane, options.model, which, kind, options.clouds, options.seed, refine=options.refine
-            )
-            for which, kind in SETS
-        }
+        found: dict[tuple[str, str], Fits] = {key: [] for key in SETS}
+        for (which, kind), of_set in found.items():
+            asked = fits(plane, options.model, which, kind, options.clouds, options.seed, refine=options.refine)
+            async for fit, off_mm, _ in asked:
+                of_set.append((off_mm > WRONG_MM, partial(judge, fit.misfit, fit.betas, limbs=fit.limbs)))
     print(f"| residual | outliers | unseen | limb | {' | '.join(' '.join(key) for key in found)} |")
     print("| --- " * (4 + len(found)) + "|")
     wrong = [f"{np.mean([wrong for wrong, _ in of_set]):.0%}" for of_set in found.values()]

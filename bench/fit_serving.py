@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+from bench.body_clouds import people
 
 from equiserve.dataplane import DataPlane
+from equiserve.engine import RequestContext
 from equiserve.server import build_plane
 from equiserve.settings import Settings
+from equiserve.tasks.fit import BodyFit, FitRequest
+
+WRONG_MM = 50.0
 
 
 def ply(points: np.ndarray) -> bytes:
@@ -37,3 +43,15 @@ async def fit_plane(models: Path, model: str) -> AsyncIterator[DataPlane]:
             plane.repository.close()
             plane.compute.stop()
             scheduler.stop(timeout_s=5)
+
+
+async def fits(
+    plane: DataPlane, model: str, which: str, kind: str, count: int, seed: int, *, refine: bool
+) -> AsyncIterator[tuple[BodyFit, float, float]]:
+    """Yield the fits of a set of people, each with its V2V in millimetres and its CPU seconds."""
+    for person in people(which, count, seed, kind=kind):
+        content = ply(person.points)
+        began = time.process_time()
+        fit = await plane.fit(FitRequest(model, content, refine=refine), RequestContext("bench"))
+        seconds = time.process_time() - began
+        yield fit, 1e3 * float(np.linalg.norm(fit.vertices - person.vertices, axis=1).mean()), seconds
