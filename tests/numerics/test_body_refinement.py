@@ -46,7 +46,8 @@ def test_the_jacobian_is_that_of_central_differences(seed):
     ahead = PosedSurface(body, normals, person.moved(h * step)).points[chosen]
     behind = PosedSurface(body, normals, person.moved(-h * step)).points[chosen]
     for axis, direction in enumerate(np.eye(3)):
-        np.testing.assert_allclose(motion.along(direction) @ step, (ahead - behind)[:, axis] / (2 * h), atol=1e-7)
+        directions = np.repeat(direction[:, None], len(chosen), axis=1)
+        np.testing.assert_allclose(step @ motion.along(directions), (ahead - behind)[:, axis] / (2 * h), atol=1e-7)
 
 
 def test_the_posed_surface_is_what_skinning_gives():

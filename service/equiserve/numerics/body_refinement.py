@@ -12,10 +12,11 @@ hand at the hip is not matched with the hip. All of it is made of distances: a t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,6 @@ from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.posed_surface import BodyParameters, PosedSurface
 from equiserve.numerics.skinning import local_rotations
 from equiserve.symmetry.quaternions import from_matrix, to_vector
-
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 
@@ -127,12 +125,12 @@ def descend(
         stages: What to do.
         places: Canonical places of the points, [N, 3] (`canonical_places`); None = unknown.
     """
-    surface, tree = rest_surface(body), point_tree(cloud)
     local = local_rotations(start.rotations)
     parameters = start
     for stage in stages:
+        matching = _Matching(body, cloud, stage, places if stage.labels else None)
         for _ in range(stage.steps):
-            normal, gradient = _equations(body, surface, cloud, tree, parameters, stage, places)
+            normal, gradient = matching.equations(parameters)
             _pull_to_start(normal, gradient, parameters, local)
             _damp(normal)
             step = np.asarray(np.linalg.solve(normal, gradient), np.float64)
@@ -147,44 +145,49 @@ def descend(
     return parameters
 
 
-def _equations(
-    body: BodyModel,
-    surface: RestSurface,
-    cloud: Floats,
-    tree: cKDTree,
-    parameters: BodyParameters,
-    stage: Stage,
-    places: Floats | None,
-) -> tuple[Floats, Floats]:
-    """Return J^T W J and J^T W r of the data term, with matches as they are now."""
-    posed = PosedSurface(body, surface.normals, parameters)
-    points, back = cloud[: stage.points], surface.order[: stage.vertices]
-    candidates = back if stage.labels else np.arange(len(posed.points))
-    if places is None or not stage.labels:
-        _, nearest = point_tree(posed.points[candidates]).query(points)
-        _, matched = tree.query(posed.points[back])
-    else:
-        lifted = np.hstack([posed.points[candidates], stage.labels * surface.places[candidates]])
-        lifted_cloud = np.hstack([cloud, stage.labels * places])
-        _, nearest = point_tree(lifted).query(lifted_cloud[: stage.points])
-        _, matched = point_tree(lifted_cloud).query(lifted)
-    vertices = np.concatenate([candidates[nearest], back])
-    residuals = np.concatenate([points, cloud[matched]]) - posed.points[vertices]
-    share = np.repeat([1 / len(points), 1 / len(back)], [len(points), len(back)])
-    squares = np.einsum("ij,ij->i", residuals, residuals)
-    weights = share * (stage.scale**2 / (stage.scale**2 + squares)) ** 2
+class _Matching:
+    """The data term of a stage: who is matched with whom, and what that asks of a body."""
 
-    normals, motion = posed.normals[vertices], posed.motion(vertices)
-    rows = motion.along(normals)
-    weighted = rows * (weights * (1 - stage.across))[:, None]
-    normal = weighted.T @ rows
-    gradient = weighted.T @ np.einsum("ij,ij->i", residuals, normals)
-    for axis, direction in enumerate(np.eye(3)):
-        rows = motion.along(direction)
-        weighted = rows * (weights * stage.across)[:, None]
-        normal += weighted.T @ rows
-        gradient += weighted.T @ residuals[:, axis]
-    return normal, gradient
+    def __init__(self, body: BodyModel, cloud: Floats, stage: Stage, places: Floats | None) -> None:
+        self._body, self._surface, self._cloud, self._stage = body, rest_surface(body), cloud, stage
+        self._back = self._surface.order[: stage.vertices]
+        # Beside the place where a vertex or point is, the place where it would be at rest.
+        self._rest: Floats | None = None
+        self._lifted = cloud
+        if places is not None:
+            self._rest = stage.labels * self._surface.places[self._back]
+            self._lifted = np.hstack([cloud, stage.labels * places])
+        self._tree = point_tree(self._lifted)
+
+    def equations(self, parameters: BodyParameters) -> tuple[Floats, Floats]:
+        """Return J^T W J and J^T W r, with matches as they are now."""
+        stage, cloud = self._stage, self._cloud
+        # Far off, points are matched with the same few vertices that are matched back: no others are posed.
+        few = bool(stage.labels)
+        posed = PosedSurface(self._body, self._surface.normals, parameters, self._back if few else slice(None))
+        back = np.arange(len(self._back)) if few else self._back
+        lifted = posed.points if self._rest is None else np.hstack([posed.points, self._rest])
+        _, nearest = point_tree(lifted).query(self._lifted[: stage.points])
+        _, matched = self._tree.query(lifted[back])
+        vertices = np.concatenate([nearest, back])
+        residuals = (np.concatenate([cloud[: stage.points], cloud[matched]]) - posed.points[vertices]).T
+        share = np.repeat([1 / len(nearest), 1 / len(back)], [len(nearest), len(back)])
+        squares = np.einsum("in,in->n", residuals, residuals)
+        roots = np.sqrt(share) * (stage.scale**2 / (stage.scale**2 + squares))
+
+        # The metric of a residual is w (n n^T + across (1 - n n^T)): what is squared is its symmetric root times it.
+        across = math.sqrt(stage.across)
+        normals, motion = posed.normals[vertices].T, posed.motion(vertices)
+        inward = (1 - across) * roots * normals
+        unknowns = 3 * JOINTS + self._body.betas + 3
+        normal, gradient = np.zeros((unknowns, unknowns)), np.zeros(unknowns)
+        for axis in range(3):
+            directions = inward * normals[axis]
+            directions[axis] += across * roots
+            rows = motion.along(directions)
+            normal += rows @ rows.T  # of a matrix with itself: BLAS computes one half only
+            gradient += rows @ np.einsum("in,in->n", directions, residuals)
+        return normal, gradient
 
 
 def _damp(normal: Floats) -> None:

@@ -50,82 +50,92 @@ class BodyParameters:
 
 
 class PosedSurface:
-    """The vertices of a body in one pose.
+    """The vertices of a body in one pose, or some of them.
 
     Args:
         body: The body.
         normals: Unit normals of its rest vertices, [V, 3].
         parameters: Pose, shape and place.
+        vertices: Which vertices [v] to pose; all by default.
 
     Attributes:
-        points: Vertices in the input frame, [V, 3], metres.
-        normals: Their unit normals, turned as the skin turns, [V, 3].
+        points: Vertices in the input frame, [v, 3], metres.
+        normals: Their unit normals, turned as the skin turns, [v, 3].
         joints: The joints, [24, 3].
     """
 
-    def __init__(self, body: BodyModel, normals: Floats, parameters: BodyParameters) -> None:
+    def __init__(
+        self,
+        body: BodyModel,
+        normals: Floats,
+        parameters: BodyParameters,
+        vertices: NDArray[Any] | slice = slice(None),
+    ) -> None:
         self._body, self._parameters = body, parameters
+        self._weights, self._shape = body.weights[vertices], body.shape_directions[vertices]
         rotations = parameters.rotations
         rest_joints = body.rest_joints(parameters.betas)
         self.joints = posed_joints(rest_joints, rotations, parameters.pelvis)
         self._offsets = self.joints - (rotations @ rest_joints[..., None])[..., 0]
-        self._rest = body.rest_vertices(parameters.betas)
+        self._rest = body.template[vertices] + self._shape @ parameters.betas
         if body.pose_directions is not None:
-            self._rest = self._rest + pose_correctives(body, rotations)
+            self._rest = self._rest + pose_correctives(body, rotations)[vertices]
         parts = np.concatenate([rotations, self._offsets[..., None]], axis=-1).reshape(JOINTS, 12)
-        blended = (body.weights @ parts).reshape(-1, 3, 4)
+        blended = (self._weights @ parts).reshape(-1, 3, 4)
         self._blended = blended[..., :3]
-        moved = self._blended @ np.stack([self._rest, normals], axis=-1)
+        moved = self._blended @ np.stack([self._rest, normals[vertices]], axis=-1)
         self.points: Floats = moved[..., 0] + blended[..., 3]
         self.normals: Floats = moved[..., 1] / np.linalg.norm(moved[..., 1], axis=-1, keepdims=True)
 
     def motion(self, chosen: NDArray[Any]) -> SurfaceMotion:
-        """Return how the vertices `chosen` [n] move; pose correctives count as constant."""
-        weights = self._body.weights[chosen].T[..., None].copy()
+        """Return how `points[chosen]`, chosen [n], move; pose correctives count as constant."""
+        weights = self._weights[chosen].T[:, None].copy()
         rotations, directions = self._parameters.rotations, self._body.joint_directions
-        # Where each part alone would carry the points, weighted, [24, n, 3]; summed over subtrees, leaves first.
-        arms = self._rest[chosen] @ np.swapaxes(rotations, 1, 2)
-        arms += self._offsets[:, None]
+        # Where each part alone would carry the points, weighted, [24, 3, n]; summed over subtrees, leaves first.
+        arms: Floats = (rotations.reshape(-1, 3) @ self._rest[chosen].T).reshape(JOINTS, 3, -1)
+        arms += self._offsets[..., None]
         arms *= weights
         mass = weights.copy()
         for joint in range(JOINTS - 1, 0, -1):
             arms[PARENTS[joint]] += arms[joint]
             mass[PARENTS[joint]] += mass[joint]
-        arms -= mass * self.joints[:, None]
+        arms -= mass * self.joints[..., None]
         # Shape moves a point in its blended frame, and the joints that carry it.
         carried = np.zeros_like(directions)
         for joint in range(1, JOINTS):
             parent = PARENTS[joint]
             carried[joint] = carried[parent] + rotations[parent] @ (directions[joint] - directions[parent])
         carried -= rotations @ directions
-        shape = self._blended[chosen] @ self._body.shape_directions[chosen]
-        shape += (weights[..., 0].T @ carried.reshape(JOINTS, -1)).reshape(shape.shape)
-        return SurfaceMotion(np.ascontiguousarray(np.moveaxis(arms, 0, 1)), shape)
+        shape: Floats = (carried.reshape(JOINTS, -1).T @ weights[:, 0]).reshape(*carried.shape[1:], -1)
+        blended, rest_shape = (np.moveaxis(one[chosen], 0, -1).copy() for one in (self._blended, self._shape))
+        for axis in range(3):
+            for rest_axis in range(3):
+                shape[axis] += blended[axis, rest_axis] * rest_shape[rest_axis]
+        return SurfaceMotion(arms, shape)
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceMotion:
-    """First-order motion of n surface points.
+    """First-order motion of n surface points; the points come last, which is how the arithmetic runs fastest.
 
     Attributes:
-        arms: a_j of every joint, [n, 24, 3], metres.
-        shape: d point / d betas, [n, 3, B].
+        arms: a_j of every joint, [24, 3, n], metres.
+        shape: d point / d betas, [3, B, n].
     """
 
     arms: Floats
     shape: Floats
 
     def along(self, directions: Floats) -> Floats:
-        """Return d (point . direction) / d step, [n, 3 * 24 + B + 3], for directions [n, 3] or [3]."""
-        directions = np.broadcast_to(directions, (len(self.arms), 3))
-        betas = self.shape.shape[2]
-        rows = np.empty((len(self.arms), 3 * JOINTS + betas + 3))
+        """Return d (point . direction) / d step, [3 * 24 + B + 3, n], for directions [3, n]: linear in them."""
+        x, y, z = directions
+        ax, ay, az = self.arms[:, 0], self.arms[:, 1], self.arms[:, 2]
+        rows = np.empty((3 * JOINTS + self.shape.shape[1] + 3, len(x)))
         # direction . (w x a) = w . (a x direction)
-        (ax, ay, az), (x, y, z) = np.moveaxis(self.arms, 2, 0), directions.T[..., None]
-        pose = rows[:, _POSE].reshape(-1, JOINTS, 3)
-        pose[..., 0] = ay * z - az * y
-        pose[..., 1] = az * x - ax * z
-        pose[..., 2] = ax * y - ay * x
-        rows[:, _SHAPE] = (directions[:, None] @ self.shape)[:, 0]
-        rows[:, _PLACE] = directions
+        pose = rows[_POSE].reshape(JOINTS, 3, -1)
+        pose[:, 0] = ay * z - az * y
+        pose[:, 1] = az * x - ax * z
+        pose[:, 2] = ax * y - ay * x
+        rows[_SHAPE] = x * self.shape[0] + y * self.shape[1] + z * self.shape[2]
+        rows[_PLACE] = directions
         return rows

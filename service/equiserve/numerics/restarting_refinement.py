@@ -115,7 +115,7 @@ def misfit(body: BodyModel, parameters: BodyParameters, cloud: Floats, *, points
 def refine(
     body: BodyModel, cloud: Floats, start: BodyParameters, probabilities: Floats | None = None
 ) -> Generator[None, None, Refined]:
-    """Refine a start to the surface of a cloud; yields between steps of about 15 ms, 130 of them at most.
+    """Refine a start to the surface of a cloud; yields between steps of about 10 ms, 130 of them at most.
 
     Args:
         body: The body.
