@@ -13,8 +13,7 @@ from onnx import TensorProto, helper
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine.threads import one_thread_a_product
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import served_plane
 from small_models import linear_model, save
 
 # ONNX Runtime reports to its maker unless told otherwise before it is imported.
@@ -73,13 +72,8 @@ def repository_folder(tmp_path_factory: pytest.TempPathFactory, tiny_weight: np.
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def plane(repository_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     """A data plane over `repository_folder`, loaded."""
-    settings = Settings(models=repository_folder, cache=tmp_path_factory.mktemp("cache"))
-    plane, scheduler = build_plane(settings)
-    await plane.repository.load_all()
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(repository_folder, tmp_path_factory.mktemp("cache")) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.generate import Completed, GenerateRequest
 from generator_models import write_generator
+from planes import served_plane
 
 
 def write_generators(root: Path) -> Path:
@@ -24,19 +22,9 @@ def write_generators(root: Path) -> Path:
     return root
 
 
-@asynccontextmanager
-async def generator_plane(root: Path, cache: Path | None = None, **settings: Any) -> AsyncIterator[DataPlane]:
-    """A data plane over such a repository, loaded and calibrated; the calibrations are shared unless told otherwise."""
-    cache = cache or root.parent / "calibrations"
-    plane, scheduler = build_plane(Settings(models=root, cache=cache, **settings))
-    await plane.repository.load_all()
-    # What is measured later changes sessions and padding under a test's feet.
-    await until(lambda: all(model.calibration.measured for model in plane.repository.models()), 60)
-    yield plane
-    await plane.close()
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+def generator_plane(root: Path, cache: Path | None = None, **settings: Any) -> AbstractAsyncContextManager[DataPlane]:
+    """A data plane over such a repository; the calibrations are shared unless told otherwise."""
+    return served_plane(root, cache or root.parent / "calibrations", **settings)
 
 
 async def draw(plane: DataPlane, model: str = "steered", *, id: str = "id", deadline: float | None = None, **options):
@@ -52,10 +40,3 @@ async def watch(plane: DataPlane, model: str = "steered", *, id: str = "id", **o
     generation = await plane.plan_generation(GenerateRequest(model, **options))
     async for event in plane.generate_events(generation, RequestContext(id), progress=True):
         yield event
-
-
-async def until(condition, seconds: float = 10) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.001)

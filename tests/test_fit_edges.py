@@ -6,27 +6,21 @@ import asyncio
 import base64
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
 
-from equiserve.client import AsyncClient
 from equiserve.clouds import prepare_cloud, read_cloud
 from equiserve.errors import InvalidRequest
-from equiserve.rest.app import build_app
 from equiserve.rpc.generated import body_fitter_pb2 as messages
 from equiserve.rpc.generated.body_fitter_pb2_grpc import BodyFitterStub
-from equiserve.rpc.server import build_server
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from fit_models import body_fitter
+from planes import Edges, both_edges, served_plane
 from scans import random_person, scan
 
 PERSON = random_person(31)
@@ -41,35 +35,13 @@ def npy() -> bytes:
     return file.getvalue()
 
 
-@dataclass
-class Edges:
-    http: httpx.AsyncClient
-    client: AsyncClient
-    grpc: BodyFitterStub
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def edges(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges]:
     root = tmp_path_factory.mktemp("fit")
     centroid = prepare_cloud(CLOUD, count=2048, prefix=512).origin
     body_fitter(root, type(PERSON)(PERSON.rotations, PERSON.betas, PERSON.pelvis - centroid))
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache")))
-    await plane.repository.load_all()
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://equiserve") as http,
-        AsyncClient(transport=transport) as client,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        yield Edges(http, client, BodyFitterStub(channel))
-    await server.stop(None)
-    await plane.close()
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache")) as plane, both_edges(plane) as edges:
+        yield edges
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -149,7 +121,7 @@ async def test_json_comes_where_it_is_named_first(edges: Edges) -> None:
 
 async def test_grpc_says_the_same(edges: Edges, expected: dict[str, Any]) -> None:
     cloud = messages.PointCloud(float32_points=CLOUD.tobytes())
-    message = await edges.grpc.Fit(
+    message = await BodyFitterStub(edges.channel).Fit(
         messages.FitRequest(
             model="fitter",
             cloud=cloud,
@@ -215,7 +187,7 @@ async def test_grpc_refuses_a_request_without_a_cloud(edges: Edges) -> None:
         messages.FitRequest(model="fitter", cloud=messages.PointCloud(file=XYZ), mesh=9),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await edges.grpc.Fit(message)
+            await BodyFitterStub(edges.channel).Fit(message)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

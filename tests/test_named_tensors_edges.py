@@ -13,12 +13,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from equiserve.rest.app import build_app
 from equiserve.rpc.generated import equivariance_pb2 as messages
 from equiserve.rpc.generated.equivariance_pb2_grpc import EquivarianceStub
-from equiserve.rpc.server import build_server
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import both_edges, served_plane
 from tensor_models import write_repository
 
 CLOUD = np.random.default_rng(0).uniform(0.2, 1.0, (1, 5, 3)).astype(np.float32)
@@ -40,21 +37,8 @@ class Edges:
 async def edges(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges]:
     root = tmp_path_factory.mktemp("tensors")
     write_repository(root)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache")))
-    await plane.repository.load_all()
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://equiserve") as http,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        yield Edges(http, EquivarianceStub(channel))
-    await server.stop(None)
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache")) as plane, both_edges(plane) as edges:
+        yield Edges(edges.http, EquivarianceStub(edges.channel))
 
 
 async def test_both_edges_give_the_same_findings(edges: Edges):

@@ -20,13 +20,10 @@ from tritonclient.utils import InferenceServerException
 from equiserve.artifact import Manifest, TensorSpec, write_manifest
 from equiserve.client import AsyncClient
 from equiserve.errors import InvalidRequest
-from equiserve.rest.app import build_app
 from equiserve.rpc.generated import classifier_pb2
 from equiserve.rpc.generated.classifier_pb2_grpc import ClassifierStub
 from equiserve.rpc.generated.picture_pb2 import Picture, Pixels
-from equiserve.rpc.server import build_server
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import both_edges, served_plane
 from small_models import linear_model, save
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1, 8, 8), np.uint8)
@@ -95,23 +92,12 @@ async def edges(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges
         symmetrize="canonical_origin",
     )
     write_manifest(manifest, root / "cured" / "model.yaml")
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache")))
-    await plane.repository.load_all()
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
     async with (
-        httpx.AsyncClient(transport=transport, base_url="http://equiserve") as http,
-        AsyncClient(transport=transport) as client,
-        tritonclient.InferenceServerClient(f"127.0.0.1:{port}") as triton,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+        served_plane(root, tmp_path_factory.mktemp("cache")) as plane,
+        both_edges(plane) as edges,
+        tritonclient.InferenceServerClient(edges.address) as triton,
     ):
-        yield Edges(http, client, triton, ClassifierStub(channel))
-    await server.stop(None)
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+        yield Edges(edges.http, edges.client, triton, ClassifierStub(edges.channel))
 
 
 @pytest.mark.parametrize(("model", "asked"), [("stranger", "canonical_origin"), ("cured", None)])

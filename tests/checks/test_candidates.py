@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
-import grpc
-import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
 
-from equiserve.client import AsyncClient
 from equiserve.errors import DeadlineExceeded, InvalidRequest, TooLarge
-from equiserve.rest.app import build_app
 from equiserve.rpc.generated import candidates_pb2, equivariance_pb2
 from equiserve.rpc.generated.candidates_pb2_grpc import CandidatesStub
-from equiserve.rpc.server import build_server
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import Edges, both_edges, served_plane
 from tensor_models import CLOUD, MOVED_CLOUD, cloud, write_repository
 
 RNG = np.random.default_rng(3)
@@ -85,33 +78,12 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@dataclass
-class Edges:
-    http: httpx.AsyncClient
-    client: AsyncClient
-    grpc: CandidatesStub
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def edges(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges]:
     root = tmp_path_factory.mktemp("candidates")
     write_repository(root, MODELS)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache")))
-    await plane.repository.load_all()
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://equiserve") as http,
-        AsyncClient("http://equiserve", transport=transport) as client,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        yield Edges(http, client, CandidatesStub(channel))
-    await server.stop(None)
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache")) as plane, both_edges(plane) as edges:
+        yield edges
 
 
 def statuses(report: Any) -> dict[str, str]:
@@ -202,7 +174,7 @@ async def test_both_edges_tell_the_same(edges: Edges):
     report = await edges.client.check_candidates("right", CLOUDS, elements=64, seed=4)
     array = CLOUDS["x"]
     tensor = equivariance_pb2.Tensor(name="x", datatype="FP32", shape=array.shape, data=array.tobytes())
-    message = await edges.grpc.CheckCandidates(
+    message = await CandidatesStub(edges.channel).CheckCandidates(
         candidates_pb2.CheckCandidatesRequest(model="right", inputs=[tensor], elements=64, seed=4)
     )
     assert message.statement == report["statement"]

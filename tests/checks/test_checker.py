@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import io
@@ -74,14 +73,6 @@ async def house() -> AsyncIterator[House]:
         runtime.gate.set()
     house.compute.stop()
     house.scheduler.stop(5)
-
-
-async def until(condition) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to this within 30 s")
 
 
 # ---------------------------------------------------------------- events

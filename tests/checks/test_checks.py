@@ -20,6 +20,7 @@ from equiserve.engine import Calibration, ComputePool, RequestContext, Scheduler
 from equiserve.errors import InvalidRequest, Overloaded, TooLarge, Unsupported
 from equiserve.runtimes import open_runtime
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, constant, histogram, serve
+from planes import until
 
 PICTURE = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
 PICTURE[0, :10] //= 4
@@ -50,14 +51,6 @@ async def check(model, compute, picture=PICTURE, *, deadline=np.inf, max_orbit=4
         max_pixels=10**6,
         max_orbit=max_orbit,
     )
-
-
-async def until(condition) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to this within 30 s")
 
 
 # ---------------------------------------------------------------- verdicts

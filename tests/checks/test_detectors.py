@@ -14,8 +14,7 @@ from equiserve.checks import TensorCheckRequest
 from equiserve.checks.candidates import CandidatesRequest
 from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import RequestContext
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import served_plane
 from tensor_models import write_repository
 
 CONTEXT = RequestContext("check-1")
@@ -26,12 +25,8 @@ SCENE = scene()
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = tmp_path_factory.mktemp("detectors")
     write_repository(root, DETECTORS)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache"), max_orbit=500))
-    await plane.repository.load_all()
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache"), max_orbit=500) as plane:
+        yield plane
 
 
 async def check(plane: DataPlane, model: str, x: np.ndarray = SCENE, **asked: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -14,9 +13,8 @@ from equiserve.checks import TensorCheckRequest
 from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import RequestContext
 from equiserve.errors import EquiServeError
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from family_models import FAMILIES, PIVOT, body_fitter
+from planes import served_plane, until
 from tensor_models import write_repository
 
 RNG = np.random.default_rng(0)
@@ -33,12 +31,8 @@ NOISY = {
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = tmp_path_factory.mktemp("families")
     write_repository(root, FAMILIES)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache"), max_orbit=500))
-    await plane.repository.load_all()
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache"), max_orbit=500) as plane:
+        yield plane
 
 
 async def check(plane, model, inputs, **asked):
@@ -108,15 +102,9 @@ def test_only_points_have_a_pivot():
 
 async def test_their_declared_symmetries_are_tried_at_load_and_on_a_share_of_live_inputs(tmp_path):
     write_repository(tmp_path / "models", FAMILIES)
-    settings = Settings(models=tmp_path / "models", cache=tmp_path / "cache", threads=1, monitor_share=1.0)
-    plane, scheduler = build_plane(settings)
-    await plane.repository.load_all()
-    try:
+    async with served_plane(tmp_path / "models", tmp_path / "cache", threads=1, monitor_share=1.0) as plane:
         models = [await plane.repository.get(name) for name in FAMILIES]
-        for _ in range(20_000):
-            if all(plane.smoke.found(model) for model in models):
-                break
-            await asyncio.sleep(0.002)
+        await until(lambda: all(plane.smoke.found(model) for model in models))
         found = {model.name: plane.smoke.found(model) for model in models}
         assert {name: one["status"] for name, groups in found.items() for one in groups.values()} == {
             "denoiser": "pass",
@@ -125,13 +113,5 @@ async def test_their_declared_symmetries_are_tried_at_load_and_on_a_share_of_liv
             "pelvis_forgotten": "fail",
         }
         await plane.infer(InferRequest("denoiser", inputs=NOISY), RequestContext("live-1"))
-        for _ in range(20_000):
-            if any(source == "monitor" for _, source in plane.checker.statistics.checks):
-                break
-            await asyncio.sleep(0.002)
+        await until(lambda: any(source == "monitor" for _, source in plane.checker.statistics.checks))
         assert plane.checker.statistics.checks[(("denoiser", "1", "C4"), "monitor")] == 1
-    finally:
-        await plane.close()
-        plane.repository.close()
-        plane.compute.stop()
-        scheduler.stop(timeout_s=5)

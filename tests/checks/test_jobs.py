@@ -19,6 +19,7 @@ from equiserve.checks.jobs import JobRequest, Jobs
 from equiserve.engine import ComputePool, Scheduler
 from equiserve.errors import InvalidRequest, NotFound, Overloaded, TooLarge, Unavailable
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, histogram, serve
+from planes import until
 
 PICTURES = list(np.random.default_rng(2).integers(0, 256, (6, 1, 28, 28), np.uint8))
 ALICE, BOB = "Bearer alice", "Bearer bob"
@@ -67,14 +68,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     house = House(tmp_path / "jobs")
     yield house
     await house.close()
-
-
-async def until(condition) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to this within 30 s")
 
 
 # ---------------------------------------------------------------- one picture

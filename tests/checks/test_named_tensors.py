@@ -20,9 +20,8 @@ from equiserve.checks.formats import FORMATS
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
 from equiserve.errors import EquiServeError, InvalidRequest, TooLarge
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.symmetry import Icosahedral
+from planes import served_plane
 from tensor_models import cloud, write_repository
 
 RNG = np.random.default_rng(0)
@@ -36,12 +35,8 @@ CONTEXT = RequestContext("check-1")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
     root = tmp_path_factory.mktemp("tensors")
     write_repository(root)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache"), max_orbit=500))
-    await plane.repository.load_all()
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache"), max_orbit=500) as plane:
+        yield plane
 
 
 async def check(plane: DataPlane, model: str, x: np.ndarray = CLOUD, **asked: Any) -> dict[str, Any]:
@@ -131,9 +126,7 @@ outputs:
 - {name: y, datatype: FP32, shape: [-1, 3], axes: [batch, coord], kind: vector}
 """
     )
-    plane, scheduler = build_plane(Settings(models=tmp_path, cache=tmp_path / "cache"))
-    try:
-        await plane.repository.load_all()
+    async with served_plane(tmp_path, tmp_path / "cache") as plane:
         order = await check(plane, "extent", group="order", elements=120)
         assert max(order["elements"]["relative_error"]) == 0
         # The largest coordinates of a cloud are no vector: they do not turn with it.
@@ -146,10 +139,6 @@ outputs:
         # Nothing is declared: what agrees to rounding passes, of anything else only the size can be told.
         assert (order["level"], order["verdict"]["status"]) == ("none", "pass")
         assert turns["verdict"]["status"] == "inconclusive"
-    finally:
-        plane.repository.close()
-        plane.compute.stop()
-        scheduler.stop(timeout_s=5)
 
 
 # ---------------------------------------------------------------- what does not

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,10 +18,9 @@ from equiserve.checks.smoke import SmokeChecks
 from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import ComputePool, RequestContext, Scheduler
 from equiserve.observe.metrics import metrics_renderer
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.classify import ClassifyRequest
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, histogram, serve
+from planes import served_plane, until
 from small_models import brightness_model
 
 PICTURE = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
@@ -36,14 +34,6 @@ MANIFEST = {
     "symmetries": [{"group": "shifts", "level": "exact"}],
     "batching": {"max_batch": 8},
 }
-
-
-async def until(condition) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to this within 30 s")
 
 
 class House:
@@ -119,14 +109,8 @@ async def plane(tmp_path: Path) -> AsyncIterator[DataPlane]:
     """A data plane that monitors every second picture, over a model that declares what it keeps."""
     brightness_model(tmp_path / "models" / "brightness" / "1" / "model.onnx")
     (tmp_path / "models" / "brightness" / "model.yaml").write_text(yaml.safe_dump(MANIFEST))
-    settings = Settings(models=tmp_path / "models", cache=tmp_path / "cache", threads=1, monitor_share=0.5)
-    plane, scheduler = build_plane(settings)
-    await plane.repository.load_all()
-    yield plane
-    await plane.close()
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(tmp_path / "models", tmp_path / "cache", threads=1, monitor_share=0.5) as plane:
+        yield plane
 
 
 async def test_the_smoke_check_of_a_loaded_model_is_in_its_metadata_and_in_the_metrics(plane: DataPlane) -> None:

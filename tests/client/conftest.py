@@ -16,8 +16,7 @@ from in_process import Ask, OnLoop
 from equiserve.client import AsyncClient, Client
 from equiserve.dataplane import DataPlane
 from equiserve.rest.app import build_app
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import served_plane
 from small_models import brightness_model, linear_model
 
 
@@ -30,13 +29,8 @@ async def client_plane(
     (root / "types").symlink_to(repository_folder / "types")
     brightness_model(root / "brightness" / "1" / "model.onnx")
     linear_model(root / "spare" / "1" / "model.onnx", tiny_weight)
-    settings = Settings(models=root, cache=tmp_path_factory.mktemp("client-cache"), threads=1)
-    plane, scheduler = build_plane(settings)
-    await plane.repository.load_all()
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("client-cache"), threads=1) as plane:
+        yield plane
 
 
 @pytest.fixture(params=["blocking", "asyncio"])

@@ -14,8 +14,7 @@ from in_process import Ask
 from equiserve.dataplane import DataPlane
 from equiserve.errors import InvalidRequest
 from equiserve.rest.app import build_app
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import served_plane
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 RNG = np.random.default_rng(0)
@@ -28,13 +27,9 @@ POSES = RNG.normal(size=(2, 4, 31, 3)).astype(np.float32) / 3
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataPlane]:
-    plane, scheduler = build_plane(Settings(models=ZOO, cache=tmp_path_factory.mktemp("cache"), smoke_check=False))
-    for name in ("soft-inertia-snapped", "soft-motion"):
-        await plane.repository.load(name)
-    yield plane
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    served = ["soft-inertia-snapped", "soft-motion"]
+    async with served_plane(ZOO, tmp_path_factory.mktemp("cache"), load=served, smoke_check=False) as plane:
+        yield plane
 
 
 @pytest.fixture

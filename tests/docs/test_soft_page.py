@@ -15,8 +15,7 @@ import yaml
 from equiserve.cli import main
 from equiserve.client import AsyncClient
 from equiserve.rest.app import build_app
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import served_plane
 
 PAGE = Path(__file__).parents[2] / "docs" / "soft.md"
 # Quadratic drag that is half as strong again for what goes up or down: exact about z, broken by rotations that tilt.
@@ -49,17 +48,14 @@ def mine(tmp_path: Path) -> Path:
 
 
 async def test_it_is_served_with_its_units_and_every_claim_is_verified(mine: Path, tmp_path: Path) -> None:
-    plane, scheduler = build_plane(Settings(models=mine, cache=tmp_path / "cache"))
-    await plane.repository.load_all()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
-    async with AsyncClient("http://equiserve", transport=transport) as client:
+    async with (
+        served_plane(mine, tmp_path / "cache") as plane,
+        AsyncClient(transport=httpx.ASGITransport(build_app(plane, lambda: b""))) as client,
+    ):
         answer = await client.regress("drag", {"velocity": np.array([[0, 3, 4]], np.float32)})
         np.testing.assert_allclose(answer["outputs"]["force"]["data"], [[0, -15, -30]], rtol=1e-6)
         assert answer["outputs"]["force"]["units"] == "N"
         report = await client.check_candidates("drag", VELOCITIES, elements=2048)
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
     assert {found["group"]: found["status"] for found in report["candidates"]} == {
         "vertical": "holds",
         "mirror": "holds",

@@ -32,6 +32,7 @@ from equiserve.rpc.generated.picture_pb2 import Picture, Pixels
 from equiserve.rpc.server import build_server
 from equiserve.settings import Settings
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, histogram, serve
+from planes import until
 from small_models import brightness_model
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
@@ -80,9 +81,7 @@ class House:
             uvicorn.Config(app, http=DirectHttp, lifespan="off", log_config=None, access_log=False, port=0)
         )
         self.serving = asyncio.ensure_future(self.rest.serve())
-        async with asyncio.timeout(20):
-            while not self.rest.started:  # noqa: ASYNC110 - uvicorn announces it in no other way
-                await asyncio.sleep(0.01)
+        await until(lambda: self.rest.started)
         self.url = f"http://127.0.0.1:{self.rest.servers[0].sockets[0].getsockname()[1]}"
         self.rpc = build_server(self.plane)
         port = self.rpc.add_insecure_port("127.0.0.1:0")
@@ -134,14 +133,6 @@ def events_of(text: str) -> list[tuple[str, Any]]:
 
 def png(pixels: np.ndarray) -> str:
     return base64.b64encode(encode_png(pixels)).decode()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(30_000):
-        if condition():
-            return
-        await asyncio.sleep(0.001)
-    raise AssertionError("it did not come to this within 30 s")
 
 
 # ---------------------------------------------------------------- streams

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from equiserve.engine.brevity import _LONGEST_PROOF, _PROOF, BRIEF_S, Brevity
 from equiserve.engine.model import ServedModel
 from fake_runtime import DoublingRuntime
+from planes import until
 
 SHAPES = ((1, 4),)
 
@@ -87,8 +88,7 @@ async def test_what_waits_while_a_worker_runs_does_not_run_on_the_loop(build: Bu
     shapes = (row(1)[0].shape,)
     runtime.gate.clear()
     first = asyncio.ensure_future(model.infer(row(1)))
-    while not runtime.threads_used:  # noqa: ASYNC110 - a thread begins
-        await asyncio.sleep(0.001)
+    await until(lambda: runtime.threads_used)
     prove(model, shapes)
     second = asyncio.ensure_future(model.infer(row(2)))
     for _ in range(5):

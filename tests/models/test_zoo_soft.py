@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from equiserve.artifact import read_manifest
 from equiserve.client import AsyncClient
 from equiserve.rest.app import build_app
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.symmetry import Signature
 from equiserve.symmetry.independent_pairs import draw_elements, moved_rows, pair_errors
+from planes import served_plane
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 MODELS = ("soft-inertia", "soft-inertia-snapped", "soft-motion")
@@ -28,14 +27,11 @@ ELEMENTS, SEED = 1024, 11
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AsyncClient]:
-    plane, scheduler = build_plane(Settings(models=ZOO, cache=tmp_path_factory.mktemp("cache"), smoke_check=False))
-    for name in MODELS:
-        await plane.repository.load(name)
-    async with AsyncClient("http://e", transport=httpx.ASGITransport(app=build_app(plane, lambda: b""))) as client:
+    async with (
+        served_plane(ZOO, tmp_path_factory.mktemp("cache"), load=list(MODELS), smoke_check=False) as plane,
+        AsyncClient(transport=httpx.ASGITransport(build_app(plane, lambda: b""))) as client,
+    ):
         yield client
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
 
 
 def masses_and_positions() -> dict[str, NDArray[np.float32]]:

@@ -16,9 +16,8 @@ from equiserve.engine import Admission, RequestContext, Scheduler, ServedModel
 from equiserve.engine.calibration import unmeasured
 from equiserve.errors import InvalidRequest
 from equiserve.observe.metrics import metrics_renderer
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from fake_runtime import DoublingRuntime, doubling_manifest
+from planes import served_plane
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -39,27 +38,23 @@ TRITON = [
 @pytest_asyncio.fixture
 async def served(repository_folder: Path, tmp_path: Path) -> AsyncIterator[tuple[DataPlane, Callable[[], Samples]]]:
     """A data plane over `tiny` that nobody used yet, and what its `/metrics` says, by the names on the wire."""
-    plane, scheduler = build_plane(Settings(models=repository_folder, cache=tmp_path, threads=1))
-    await plane.repository.load_all(["tiny"])
-    render = metrics_renderer(plane.repository.models, scheduler, plane.admission)
+    async with served_plane(repository_folder, tmp_path, threads=1, load=["tiny"]) as plane:
+        render = metrics_renderer(plane.repository.models, plane.repository.scheduler, plane.admission)
 
-    def samples() -> Samples:
-        text = render().decode()
-        wire = {line.partition("{")[0].partition(" ")[0] for line in text.splitlines()}
-        return {
-            # The parser puts `_total` behind the name of every counter that has none.
-            (
-                sample.name if sample.name in wire else sample.name.removesuffix("_total"),
-                frozenset(sample.labels.items()),
-            ): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        def samples() -> Samples:
+            text = render().decode()
+            wire = {line.partition("{")[0].partition(" ")[0] for line in text.splitlines()}
+            return {
+                # The parser puts `_total` behind the name of every counter that has none.
+                (
+                    sample.name if sample.name in wire else sample.name.removesuffix("_total"),
+                    frozenset(sample.labels.items()),
+                ): sample.value
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+            }
 
-    yield plane, samples
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+        yield plane, samples
 
 
 def key(name: str, version: str = "2", **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:

@@ -18,9 +18,8 @@ from equiserve.checks import CheckRequest
 from equiserve.dataplane import DataPlane, InferRequest
 from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.classify import ClassifyRequest
+from planes import served_plane
 from small_models import brightness_model
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -50,12 +49,9 @@ async def traced(spans, repository_folder: Path, tmp_path: Path) -> AsyncIterato
     models = tmp_path / "models"
     brightness_model(models / "brightness" / "1" / "model.onnx")
     (models / "tiny").symlink_to(repository_folder / "tiny")
-    plain, scheduler = build_plane(Settings(models=models, cache=tmp_path, threads=1))
-    await plain.repository.load_all()
-    yield TracedDataPlane(plain.repository, plain.admission, plain.compute, plain.settings, scheduler, provider)
-    plain.repository.close()
-    plain.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(models, tmp_path, threads=1) as plain:
+        scheduler = plain.repository.scheduler
+        yield TracedDataPlane(plain.repository, plain.admission, plain.compute, plain.settings, scheduler, provider)
 
 
 def request(rows: int = 2, width: int = 4) -> InferRequest:
@@ -173,13 +169,9 @@ async def test_the_standard_variables_send_spans_to_a_collector_by_otlp(
     providers = []
     made = tracing.provider_from_environment
     monkeypatch.setattr(tracing, "provider_from_environment", lambda: providers.append(made()) or providers[0])
-    plane, scheduler = build_plane(Settings(models=repository_folder, cache=tmp_path, threads=1))
-    await plane.repository.load_all(["tiny"])
-    await plane.infer(request(), RequestContext("seven"))
-    providers[0].shutdown()
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(repository_folder, tmp_path, threads=1, load=["tiny"]) as plane:
+        await plane.infer(request(), RequestContext("seven"))
+        providers[0].shutdown()
 
     assert {path for path, _ in received} == {"/v1/traces"}
     resources = [part for _, body in received for part in ExportTraceServiceRequest.FromString(body).resource_spans]
@@ -196,11 +188,9 @@ async def test_without_an_endpoint_the_data_plane_is_the_plain_one_and_nobody_ob
 ) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", raising=False)
-    plane, scheduler = build_plane(Settings(models=repository_folder, cache=tmp_path, threads=1))
-    assert type(plane) is DataPlane
-    assert scheduler.observer is None
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(repository_folder, tmp_path, threads=1, load=[]) as plane:
+        assert type(plane) is DataPlane
+        assert plane.repository.scheduler.observer is None
 
 
 def test_an_endpoint_without_the_extra_is_a_warning_and_the_server_goes_on(tmp_path: Path) -> None:

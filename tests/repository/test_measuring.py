@@ -13,14 +13,14 @@ from equiserve.engine import Calibration
 from equiserve.errors import InvalidRequest
 from equiserve.repository import Repository
 from equiserve.repository import loader as loading
+from planes import until
 from small_models import linear_model
 
 
 async def measured(repository: Repository, name: str) -> Calibration:
-    async with asyncio.timeout(60):
-        while not (calibration := (await repository.get(name)).calibration).measured:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return calibration
+    model = await repository.get(name)
+    await until(lambda: model.calibration.measured, 60)
+    return model.calibration
 
 
 async def test_a_manifest_that_fixes_the_threads_is_obeyed_over_what_was_measured_before(

@@ -14,6 +14,7 @@ from written_models import ask, manifest, weight
 from equiserve.artifact import Batching, TensorSpec, write_manifest
 from equiserve.errors import InternalError, InvalidRequest, NotFound
 from equiserve.repository import Repository
+from planes import until
 from small_models import linear_model, save
 
 
@@ -75,9 +76,7 @@ async def test_a_network_that_takes_no_picture_of_one_pixel_loads_and_is_measure
     model = await repository.get("pooling")
     (y,) = await model.infer([np.full((3, 1, 16, 8), 7, np.float32)])
     assert y.tolist() == [[[[7.0], [7.0]]]] * 3
-    async with asyncio.timeout(60):
-        while not model.calibration.measured:  # noqa: ASYNC110 - measuring has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: model.calibration.measured, 60)
 
 
 @pytest.mark.parametrize("write", [nonzero_model, total_model])

@@ -13,6 +13,7 @@ from equiserve.artifact import File, TensorSpec, Version, misplaced_files, write
 from equiserve.artifact.digest import sha256_of
 from equiserve.errors import InvalidRequest, NotFound
 from equiserve.repository import Repository
+from planes import until
 from small_models import linear_model
 
 
@@ -133,9 +134,7 @@ async def test_a_calibration_is_measured_once_and_then_read_from_the_cache(repos
     await repository.load("m")
     model = await repository.get("m")
     assert not model.calibration.measured
-    async with asyncio.timeout(60):
-        while not model.calibration.measured:  # noqa: ASYNC110 - measuring has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: model.calibration.measured, 60)
     await repository.load("m")
     assert (await repository.get("m")).calibration == model.calibration
 

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from equiserve.rest.protocol import DirectHttp
+from planes import until
 
 BODY = json.dumps({"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}).encode()
 PATH = "/v2/models/held/infer"
@@ -61,9 +62,7 @@ async def serving(held: Any, **options: Any) -> AsyncIterator[Peer]:
     )
     server = uvicorn.Server(config)
     task = asyncio.ensure_future(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:  # noqa: ASYNC110 - uvicorn announces it in no other way
-            await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     peer = Peer(server)
     await peer.connect()
     try:
@@ -73,9 +72,3 @@ async def serving(held: Any, **options: Any) -> AsyncIterator[Peer]:
         peer.writer.close()
         server.should_exit = True
         await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)

@@ -18,6 +18,7 @@ from starlette.types import Message
 
 from equiserve.errors import DeadlineExceeded
 from equiserve.rest.watch import Watch
+from planes import until
 
 HELD = "/v2/models/held/infer"
 MIB = 1 << 20
@@ -26,12 +27,6 @@ MIB = 1 << 20
 def ask(value: float, **parameters: Any) -> bytes:
     tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [value, value]}
     return orjson.dumps({"inputs": [tensor], "parameters": parameters})
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the conditions are counters that nobody announces
-            await asyncio.sleep(0.005)
 
 
 def nothing_is_held(held: Any) -> bool:

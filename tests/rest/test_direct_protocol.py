@@ -7,10 +7,11 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from direct_peer import BODY, PATH, Hold, Peer, request, serving, until
+from direct_peer import BODY, PATH, Hold, Peer, request, serving
 
 from equiserve.rest import direct_cycle, protocol
 from equiserve.rest.direct_cycle import DirectCycle
+from planes import until
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import json
 import socket
 
 import pytest
-from direct_peer import BODY, PATH, Hold, request, serving, until
+from direct_peer import BODY, PATH, Hold, request, serving
 
 from equiserve.rest import transport
+from planes import until
 
 CHUNKED = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{len(BODY):x}\r\n".encode()
 

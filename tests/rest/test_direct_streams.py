@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import pytest
 import uvicorn
-from direct_peer import BODY, PATH, Hold, request, until
+from direct_peer import BODY, PATH, Hold, request
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from equiserve.rest.protocol import DirectHttp
 from equiserve.rest.transport import CoalescingHttp
+from planes import until
 
 
 def plain(method: str, path: str, *fields: str, version: str = "1.1", body: bytes = b"") -> bytes:

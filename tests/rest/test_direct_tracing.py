@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from direct_peer import BODY, Hold, Peer, request, serving, until
+from direct_peer import BODY, Hold, Peer, request, serving
 
 from equiserve.engine import Scheduler
 from equiserve.rest.app import build_app
+from planes import until
 
 pytest.importorskip("opentelemetry.sdk.trace", reason="the extra `otel` is not installed: no traces to test")
 

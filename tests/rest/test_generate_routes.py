@@ -21,7 +21,8 @@ from equiserve.dataplane import DataPlane
 from equiserve.rest.app import build_app
 from equiserve.tasks.generate.encoding import sheet
 from generator_models import SIZE, mean_picture
-from generator_planes import draw, generator_plane, until, write_generators
+from generator_planes import draw, generator_plane, write_generators
+from planes import until
 
 DRAW = "/v2/models/steered/generate"
 STREAM = "/v2/models/steered/generate_stream"

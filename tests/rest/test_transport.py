@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from equiserve.rest.transport import CoalescingHttp, CoalescingTransport
+from planes import until
 
 
 async def echo(scope, receive, send):  # type: ignore[no-untyped-def]
@@ -30,9 +31,7 @@ async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.Stre
     )
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:  # noqa: ASYNC110 - uvicorn announces it in no other way
-            await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
     try:
         yield reader, writer

@@ -9,16 +9,13 @@ import pytest_asyncio
 import tritonclient.grpc.aio as tritonclient
 
 from equiserve.dataplane import DataPlane
-from equiserve.rpc.server import build_server
+from planes import grpc_edge
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def address(plane: DataPlane) -> AsyncIterator[str]:
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield f"127.0.0.1:{port}"
-    await server.stop(None)
+    async with grpc_edge(plane) as address:
+        yield address
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

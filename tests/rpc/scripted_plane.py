@@ -11,8 +11,8 @@ import grpc
 
 from equiserve.dataplane import InferRequest
 from equiserve.engine import Admission, ComputePool, RequestContext
-from equiserve.rpc.server import build_server
 from equiserve.settings import Settings
+from planes import grpc_edge
 
 
 class ScriptedPlane:
@@ -75,12 +75,11 @@ class Held:
 @asynccontextmanager
 async def served(plane: ScriptedPlane, **channel_options: Any) -> AsyncIterator[grpc.aio.Channel]:
     """Serve a scripted plane on a free port and connect to it."""
-    server = build_server(plane)  # type: ignore[arg-type]
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", **channel_options) as channel:
+        async with (
+            grpc_edge(plane) as address,  # type: ignore[arg-type]
+            grpc.aio.insecure_channel(address, **channel_options) as channel,
+        ):
             yield channel
     finally:
-        await server.stop(None)
         plane.compute.stop()

@@ -17,9 +17,9 @@ from PIL import Image
 from equiserve.dataplane import DataPlane
 from equiserve.rpc.generated import generator_pb2
 from equiserve.rpc.generated.generator_pb2_grpc import GeneratorStub
-from equiserve.rpc.server import build_server
 from equiserve.tasks.generate.encoding import sheet
-from generator_planes import draw, generator_plane, until, write_generators
+from generator_planes import draw, generator_plane, write_generators
+from planes import grpc_edge, until
 
 Request = generator_pb2.GenerateRequest
 
@@ -33,12 +33,8 @@ async def plane(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DataP
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stub(plane: DataPlane) -> AsyncIterator[GeneratorStub]:
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with grpc_edge(plane) as address, grpc.aio.insecure_channel(address) as channel:
         yield GeneratorStub(channel)
-    await server.stop(None)
 
 
 async def test_a_message_draws_what_the_task_draws(stub: GeneratorStub, plane: DataPlane) -> None:

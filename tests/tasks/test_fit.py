@@ -18,13 +18,12 @@ from equiserve.engine import RequestContext
 from equiserve.errors import DeadlineExceeded, EquiServeError, InternalError, NotFound, Unsupported
 from equiserve.numerics.body_model import JOINT_NAMES, bundled_body
 from equiserve.numerics.skinning import global_rotations, skin
-from equiserve.server import build_plane
-from equiserve.settings import Settings
 from equiserve.tasks.fit import FitRequest
 from equiserve.tasks.fit.mesh_files import to_glb, to_npz, to_obj, to_ply
 from equiserve.tasks.fit.picture import to_png
 from equiserve.tasks.fit.rasteriser import rasterise
 from fit_models import LABELLED, body_fitter
+from planes import served_plane
 from scans import npz, random_person, scan, shaken, smpl_arrays
 from small_models import linear_model
 
@@ -50,13 +49,8 @@ async def plane(tmp_path_factory):
     (root / "bodies").mkdir()
     (root / "bodies" / "own.npz").write_bytes(npz(**smpl_arrays(bundled_body()), licence=np.array("private")))
     (root / "bodies" / "empty.npz").write_bytes(b"")
-    plane, scheduler = build_plane(Settings(models=root / "zoo", cache=root / "cache", bodies=root / "bodies"))
-    await plane.repository.load_all(None)
-    yield plane
-    await plane.close()
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root / "zoo", root / "cache", bodies=root / "bodies") as plane:
+        yield plane
 
 
 def ask(plane, model="truth", points=CLOUD, *, deadline=float("inf"), **options):

@@ -24,7 +24,8 @@ from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
 from equiserve.tasks.generate import Completed, GenerateRequest, Preview, Progress
 from generator_models import DEVIATION, LABELS, SIGMA_MAX, SIGMA_MIN, SIZE, denoise, mean_picture, write_generator
-from generator_planes import draw, generator_plane, until, watch, write_generators
+from generator_planes import draw, generator_plane, watch, write_generators
+from planes import until
 
 
 @pytest.fixture(scope="module")

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-import grpc
-import httpx
 import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
 
-from equiserve.client import AsyncClient
 from equiserve.errors import InvalidRequest, Unsupported
-from equiserve.rest.app import build_app
 from equiserve.rpc.generated import equivariance_pb2, regressor_pb2
 from equiserve.rpc.generated.regressor_pb2_grpc import RegressorStub
-from equiserve.rpc.server import build_server
-from equiserve.server import build_plane
-from equiserve.settings import Settings
+from planes import Edges, both_edges, served_plane
 from tensor_models import graph, write_repository
 
 RNG = np.random.default_rng(0)
@@ -61,33 +54,12 @@ INPUTS = {"past": np.stack([np.stack([POSE, POSE + WAY])] * 2), "now": np.stack(
 EXPECTED = INPUTS["now"] + (INPUTS["now"] - INPUTS["past"].mean(axis=1))
 
 
-@dataclass
-class Edges:
-    http: httpx.AsyncClient
-    client: AsyncClient
-    grpc: RegressorStub
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def edges(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges]:
     root = tmp_path_factory.mktemp("regressors")
     write_repository(root, MODELS)
-    plane, scheduler = build_plane(Settings(models=root, cache=tmp_path_factory.mktemp("cache")))
-    await plane.repository.load_all()
-    server = build_server(plane)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    transport = httpx.ASGITransport(app=build_app(plane, lambda: b""))
-    async with (
-        httpx.AsyncClient(transport=transport, base_url="http://equiserve") as http,
-        AsyncClient("http://equiserve", transport=transport) as client,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
-    ):
-        yield Edges(http, client, RegressorStub(channel))
-    await server.stop(None)
-    plane.repository.close()
-    plane.compute.stop()
-    scheduler.stop(timeout_s=5)
+    async with served_plane(root, tmp_path_factory.mktemp("cache")) as plane, both_edges(plane) as edges:
+        yield edges
 
 
 def tensors(arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -136,7 +108,7 @@ async def test_both_edges_give_the_same_answer(edges: Edges):
     ]
     truth = equivariance_pb2.Tensor(name="future", datatype="FP32", shape=EXPECTED.shape, data=EXPECTED.tobytes())
     request = regressor_pb2.RegressRequest(model="motion", inputs=messages, truth=[truth], include_svg=True)
-    told = await edges.grpc.Regress(request)
+    told = await RegressorStub(edges.channel).Regress(request)
     (output,) = told.outputs
     array = np.frombuffer(output.tensor.data, np.float32).reshape(output.tensor.shape)
     np.testing.assert_array_equal(array, np.array(answer["outputs"]["future"]["data"], np.float32))
