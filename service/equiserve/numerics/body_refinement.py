@@ -115,6 +115,8 @@ def descend(
     start: BodyParameters,
     stages: tuple[Stage, ...],
     places: Floats | None = None,
+    *,
+    pulled_to: BodyParameters | None = None,
 ) -> Generator[None, None, BodyParameters]:
     """Refine a body; yields between steps of about 10 ms and returns the refined parameters.
 
@@ -124,8 +126,9 @@ def descend(
         start: Where to start.
         stages: What to do.
         places: Canonical places of the points, [N, 3] (`canonical_places`); None = unknown.
+        pulled_to: Whose pose is kept to where the cloud says little; None = the start's.
     """
-    local = local_rotations(start.rotations)
+    local = local_rotations((pulled_to or start).rotations)
     parameters = start
     for stage in stages:
         matching = _Matching(body, cloud, stage, places if stage.labels else None)
