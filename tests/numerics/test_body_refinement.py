@@ -12,7 +12,7 @@ from equiserve.numerics.point_ordering import farthest_point_order
 from equiserve.numerics.posed_surface import BodyParameters, PosedSurface
 from equiserve.numerics.restarting_refinement import CONFUSIONS, misfit, refine
 from equiserve.numerics.skinning import skin
-from equiserve.numerics.surface_distance import distances_to_surface
+from equiserve.numerics.surface_distance import VertexFaces, distances_to_surface, mesh_of
 from scans import random_person, scan, shaken, vertex_errors
 
 seeds = st.integers(0, 2**31)
@@ -133,7 +133,7 @@ def test_the_distance_to_a_box_is_the_closed_form():
     outside = np.linalg.norm(np.maximum(np.abs(points - 0.5) - 0.5, 0), axis=1)
     inside = np.where(outside > 0, 0, (0.5 - np.abs(points - 0.5)).min(axis=1))
     # A corner of a box sees every face that the nearest point can lie on; the nearest corner does not always.
-    got = distances_to_surface(points, corners, faces)
+    got = distances_to_surface(points, corners, VertexFaces.of(faces, len(corners)))
     assert (got >= outside + inside - 1e-12).all()
     exact = (points > 1).all(axis=1) | (points < 0).all(axis=1)
     np.testing.assert_allclose(got[exact], outside[exact], atol=1e-12)
@@ -142,7 +142,7 @@ def test_the_distance_to_a_box_is_the_closed_form():
 def test_the_distance_to_the_body_is_the_smallest_over_all_triangles():
     body = bundled_body()
     points = body.template[::400] + np.random.default_rng(10).normal(0, 0.02, body.template[::400].shape)
-    got = distances_to_surface(points, body.template, body.faces)
+    got = distances_to_surface(points, body.template, mesh_of(body))
     corners = body.template[body.faces]
     for point, distance in zip(points, got, strict=True):
         assert distance == pytest.approx(sampled_distance(point, corners), abs=2e-3)

@@ -24,7 +24,7 @@ def farthest_point_order(points: NDArray[Any], prefix: int) -> NDArray[np.int64]
     count = min(prefix, len(points))
     if count <= 0:
         return np.arange(len(points))
-    # Coordinates in rows: each step is four passes over contiguous numbers. Relative to the centroid, for the float32.
+    # Coordinates in rows: each step is a few passes over contiguous numbers. Relative to the centroid, for the float32.
     cloud = np.asarray(points, np.float64)
     rows = np.ascontiguousarray((cloud - cloud.mean(axis=0)).T, np.float32)
     difference = np.empty_like(rows)
@@ -35,7 +35,9 @@ def farthest_point_order(points: NDArray[Any], prefix: int) -> NDArray[np.int64]
     for step in range(count):
         chosen[step] = latest
         np.subtract(rows, rows[:, latest, None], out=difference)
-        np.einsum("ij,ij->j", difference, difference, out=squares)
+        np.multiply(difference, difference, out=difference)
+        np.add(difference[0], difference[1], out=squares)
+        np.add(squares, difference[2], out=squares)
         np.minimum(nearest, squares, out=nearest)
         nearest[latest] = -1.0  # never twice, even among equal points
         latest = int(nearest.argmax())

@@ -17,7 +17,7 @@ from equiserve.numerics.body_refinement import FAR, NEAR, canonical_places, desc
 from equiserve.numerics.nearest_points import point_tree
 from equiserve.numerics.posed_surface import BodyParameters
 from equiserve.numerics.skinning import skin
-from equiserve.numerics.surface_distance import distances_to_surface
+from equiserve.numerics.surface_distance import distances_to_surface, mesh_of
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def misfit(body: BodyModel, parameters: BodyParameters, cloud: Floats, *, points
         points: How many of them are measured to the surface; None = all.
     """
     vertices, _ = skin(body, parameters.rotations, parameters.betas, parameters.pelvis)
-    off = distances_to_surface(cloud[:points], vertices, body.faces)
+    off = distances_to_surface(cloud[:points], vertices, mesh_of(body))
     seen, _ = point_tree(cloud).query(vertices[rest_surface(body).order[:_VERTICES_SEEN]])
     return Misfit(
         to_surface=float(np.minimum(off, _FAR_OFF).mean()),

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from equiserve.numerics.surface_distance import distances_to_surface
+from equiserve.numerics.surface_distance import distances_to_surface, mesh_of
 from equiserve.symmetry.quaternions import from_vector, to_matrix
 from equiserve.tasks.fit.rasteriser import rasterise
 from equiserve.tasks.fit.result import BodyFit
@@ -37,7 +37,7 @@ def to_png(fit: BodyFit) -> bytes:
     turn = to_matrix(from_vector(fit.global_orient))
     points = (fit.cloud.points.astype(np.float64) + fit.cloud.origin - fit.joints[0]) @ turn
     vertices = (fit.vertices - fit.joints[0]) @ turn
-    far = distances_to_surface(points, vertices, fit.body.faces) > _FAR_OFF
+    far = distances_to_surface(points, vertices, mesh_of(fit.body)) > _FAR_OFF
     everything = np.concatenate([points, vertices])
     low, high = everything.min(axis=0), everything.max(axis=0)
     span = max(_spread(low, high, view) for _, view in _VIEWS)
