@@ -1,8 +1,9 @@
 """`python -m bench.fit_cost`: what a fit costs, and whether others feel it: a data plane in this process, no sockets.
 
 One cloud of 5,000 points as a PLY file. CPU seconds of the whole process a fit, from bytes to JSON, without and with
-refinement; then four callers who refine without pause while the event loop's lag is taken every 2 ms. The wall clock is
-honest on a quiet machine only; the CPU figures are on any.
+refinement, and of the network's call alone, which tells a slow machine from a slow server; then four callers who refine
+without pause while the event loop's lag is taken every 2 ms. The wall clock is honest on a quiet machine only; the CPU
+figures are on any.
 """
 
 from __future__ import annotations
@@ -44,6 +45,18 @@ async def cost(plane: DataPlane, model: str, clouds: list[bytes], *, refine: boo
     return np.array(seconds)
 
 
+def network_cost(plane: DataPlane, times: int = 20) -> np.ndarray:
+    """Return the CPU seconds of each of so many calls of the network."""
+    (served,) = plane.repository.models()
+    points = np.random.default_rng(0).normal(0, 0.4, (1, 2048, 3)).astype(np.float32)
+    seconds = []
+    for _ in range(times):
+        began = time.process_time()
+        served.runtime.run({"points": points})
+        seconds.append(time.process_time() - began)
+    return np.array(seconds)
+
+
 async def lag(
     plane: DataPlane, model: str, clouds: list[bytes], seconds: float, callers: int
 ) -> tuple[np.ndarray, int]:
@@ -74,6 +87,7 @@ async def measure(zoo: Path, model: str, count: int, seconds: float) -> None:
     clouds = [ply(person.points) for person in people("out", count)]
     async with fit_plane(zoo, model) as plane:
         await one(plane, model, clouds[0], refine=True)
+        print(f"network alone: {1e3 * np.median(network_cost(plane)):.0f} ms CPU a cloud (median)")
         for refine in (False, True):
             spent = 1e3 * await cost(plane, model, clouds, refine=refine)
             median, p90 = np.median(spent), np.quantile(spent, 0.9)
