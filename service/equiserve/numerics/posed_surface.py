@@ -77,15 +77,15 @@ class PosedSurface:
         rest_joints = body.rest_joints(parameters.betas)
         self.joints = posed_joints(rest_joints, rotations, parameters.pelvis)
         self._offsets = self.joints - (rotations @ rest_joints[..., None])[..., 0]
-        self._rest = body.template[vertices] + self._shape @ parameters.betas
+        self._rest = body.template[vertices] + (self._shape.reshape(-1, body.betas) @ parameters.betas).reshape(-1, 3)
         if body.pose_directions is not None:
             self._rest = self._rest + pose_correctives(body, rotations)[vertices]
         parts = np.concatenate([rotations, self._offsets[..., None]], axis=-1).reshape(JOINTS, 12)
         blended = (self._weights @ parts).reshape(-1, 3, 4)
         self._blended = blended[..., :3]
-        moved = self._blended @ np.stack([self._rest, normals[vertices]], axis=-1)
-        self.points: Floats = moved[..., 0] + blended[..., 3]
-        self.normals: Floats = moved[..., 1] / np.linalg.norm(moved[..., 1], axis=-1, keepdims=True)
+        self.points: Floats = np.einsum("vij,vj->vi", self._blended, self._rest) + blended[..., 3]
+        turned = np.einsum("vij,vj->vi", self._blended, normals[vertices])
+        self.normals: Floats = turned / np.linalg.norm(turned, axis=-1, keepdims=True)
 
     def motion(self, chosen: NDArray[Any]) -> SurfaceMotion:
         """Return how `points[chosen]`, chosen [n], move; pose correctives count as constant."""

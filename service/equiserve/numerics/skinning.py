@@ -75,7 +75,8 @@ def skin(
     offsets = joints - (turns @ rest_joints[..., None])[..., 0]
     parts = np.concatenate([turns, offsets[..., None]], axis=-1).reshape(*turns.shape[:-2], 12)
     blended = (body.weights @ parts).reshape(*parts.shape[:-2], -1, 3, 4)
-    vertices = (blended[..., :3] @ rest[..., None])[..., 0] + blended[..., 3]
+    # Of many tiny matrices `einsum` makes half the work of `@`.
+    vertices = np.einsum("...ij,...j->...i", blended[..., :3], rest) + blended[..., 3]
     return vertices, joints
 
 
