@@ -6,14 +6,12 @@ Scores the ONNX file through ONNX Runtime, notes the figures in ``model.yaml`` a
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from equiserve.artifact import Symmetry, read_manifest, write_manifest
-from equiserve.errors import EquiServeError
 from equiserve_models.data import datasets
 from equiserve_models.export import ZOO, onnx_runner
 from equiserve_models.shift.card import write_card
@@ -22,6 +20,8 @@ from equiserve_models.shift.evaluation import (
     exhaustive_orbit_scores,
     zero_filled_shift_scores,
 )
+from equiserve_models.training.process import run_command
+from equiserve_models.zoo import rounded
 
 ORBIT_PICTURES_PER_CLASS = 20
 RANDOM_SHIFTS = 8
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     manifest = read_manifest(folder / "model.yaml")
     entry = manifest.versions[str(options.version)]
     pictures = datasets.load(entry.training["data"]["name"], "test")
-    metrics = _rounded(evaluate(folder / str(options.version) / "model.onnx", pictures))
+    metrics = rounded(evaluate(folder / str(options.version) / "model.onnx", pictures))
     versions = manifest.versions | {str(options.version): entry.model_copy(update={"metrics": metrics})}
     update: dict[str, Any] = {"versions": versions}
     if not manifest.declared_exact():
@@ -87,14 +87,5 @@ def main(arguments: list[str] | None = None) -> None:
     print((folder / "CARD.md").read_text())
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

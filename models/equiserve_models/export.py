@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -23,9 +22,10 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 
 from equiserve.artifact import ExportCheck
-from equiserve.errors import EquiServeError, InternalError, NotFound
+from equiserve.errors import InternalError, NotFound
 from equiserve_models.shift.recipes import RECIPES
 from equiserve_models.training import checkpoint
+from equiserve_models.training.process import run_command
 
 ZOO = Path("models/zoo")
 OPSET = 18  # the lowest that the exporter writes: every runtime that is newer than 2023 reads it
@@ -181,7 +181,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     if options.recipe in PUBLISHED:
         print(export_published(options.recipe, build(options.recipe), options.zoo, {"weights": "random, seed 0"}))
         return
@@ -192,7 +191,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

@@ -9,17 +9,15 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from equiserve.artifact import Symmetry, read_manifest, write_manifest
-from equiserve.errors import EquiServeError, NotFound
+from equiserve.errors import NotFound
 from equiserve.numerics.body_model import bundled_body
 from equiserve_models.body import icosahedron
 from equiserve_models.body.card import write_card
@@ -41,6 +39,8 @@ from equiserve_models.body.poses import joint_limit_poses, motion_poses
 from equiserve_models.body.recipes import RECIPES, motion_file
 from equiserve_models.export import ZOO
 from equiserve_models.training import checkpoint
+from equiserve_models.training.process import run_command
+from equiserve_models.zoo import rounded
 
 # Angles to the nearest of the sixty rotations, degrees; none is farther than 44.5.
 ANGLE_BINS = (0, 10, 20, 30, 45)
@@ -154,7 +154,6 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.upright and not options.checkpoint:
         parser.error("--upright: a card is of random orientations, expected --checkpoint beside it")
-    torch.set_num_threads(1)
     config = CONFIGS[RECIPES[options.model].network]
     if options.checkpoint:
         state = checkpoint.load(options.runs / options.model)
@@ -165,13 +164,13 @@ def main(arguments: list[str] | None = None) -> None:
         figures = evaluate(
             torch_fitter(network), config.samples, config.labelled, options.clouds, upright=options.upright
         )
-        print(json.dumps(_rounded(figures)))
+        print(json.dumps(rounded(figures)))
         return
     folder = options.zoo / options.model
     manifest = read_manifest(folder / "model.yaml")
     entry = manifest.versions[str(options.version)]
     fitter = onnx_fitter(folder / str(options.version) / "model.onnx")
-    metrics = _rounded(evaluate(fitter, config.samples, config.labelled, options.clouds))
+    metrics = rounded(evaluate(fitter, config.samples, config.labelled, options.clouds))
     versions = manifest.versions | {str(options.version): entry.model_copy(update={"metrics": metrics})}
     symmetries = measured_symmetries(metrics, entry.files["model.onnx"].sha256)
     manifest = manifest.model_copy(update={"versions": versions, "symmetries": symmetries})
@@ -180,14 +179,5 @@ def main(arguments: list[str] | None = None) -> None:
     print((folder / "CARD.md").read_text())
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import io
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,18 +24,15 @@ from torch.export import Dim, ExportedProgram
 from equiserve.artifact import (
     Batching,
     ExportCheck,
-    File,
     Frame,
     GroupSpec,
     Manifest,
     Symmetry,
     TensorSpec,
     Version,
-    read_manifest,
     write_manifest,
 )
-from equiserve.artifact.digest import sha256_of
-from equiserve.errors import EquiServeError, InternalError, NotFound
+from equiserve.errors import InternalError, NotFound
 from equiserve.numerics.body_model import JOINT_NAMES, MAX_BETAS, bundled_body
 from equiserve_models.body import icosahedron
 from equiserve_models.body.network import BodyConfig, FitNetwork
@@ -45,6 +40,8 @@ from equiserve_models.body.recipes import RECIPES
 from equiserve_models.body.sample_clouds import sample_clouds
 from equiserve_models.export import OPSET, ZOO, strip_origins, write_without_debug_records
 from equiserve_models.training import checkpoint
+from equiserve_models.training.process import run_command
+from equiserve_models.zoo import version_entry, with_version
 
 OUTPUTS = ("global_rotations", "betas", "translation", "part_probabilities", "part_mass")
 LARGEST_ERROR = 1e-3
@@ -199,30 +196,9 @@ def export_network(
         "model.onnx": onnx_fitter(folder / "model.onnx"),
         "model.pt": torchscript_fitter(folder / "model.pt"),
     }
-    entry = Version(
-        files={
-            file: File(
-                sha256=sha256_of(folder / file),
-                bytes=(folder / file).stat().st_size,
-                opset=OPSET if file.endswith(".onnx") else None,
-                exporter=_EXPORTERS[file],
-            )
-            for file in fitters
-        },
-        created=datetime.datetime.now(datetime.UTC).date(),
-        training=training,
-        export_checks=[check_file(folder / file, fitter, eager) for file, fitter in fitters.items()],
-        tool_versions={
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
-    )
-    path = zoo / name / "model.yaml"
-    earlier = read_manifest(path).versions if path.is_file() else {}
-    versions = earlier | {str(version): entry}
-    write_manifest(_manifest(name, description, network.config, versions), path)
+    checks = [check_file(folder / file, fitter, eager) for file, fitter in fitters.items()]
+    versions = with_version(zoo / name, version, version_entry(folder, _EXPORTERS, training, checks))
+    write_manifest(_manifest(name, description, network.config, versions), zoo / name / "model.yaml")
 
 
 def _manifest(name: str, description: str, config: BodyConfig, versions: dict[str, Version]) -> Manifest:
@@ -303,7 +279,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     recipe = RECIPES[options.recipe]
     network = recipe.build().eval()
     training: dict[str, Any] = {"weights": "random, seed 0"}
@@ -317,7 +292,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

@@ -7,7 +7,6 @@ writes ``CARD.md`` with its pictures. ``runs/judges`` keeps the two classifiers;
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from equiserve.artifact import Manifest, read_manifest, write_manifest
-from equiserve.errors import EquiServeError, InvalidRequest
+from equiserve.errors import InvalidRequest
 from equiserve.numerics.solvers import PRESETS
 from equiserve_models.diffusion import judges, pictures
 from equiserve_models.diffusion.angles import SYMMETRIC
@@ -30,6 +29,8 @@ from equiserve_models.diffusion.sampling import draw
 from equiserve_models.diffusion.sheets import write_sheet
 from equiserve_models.diffusion.zoo import GUIDANCE, Runner, onnx_runner
 from equiserve_models.export import ZOO
+from equiserve_models.training.process import run_command
+from equiserve_models.zoo import rounded
 
 PARTS = ("quality", "steps", "rotation", "corners", "pictures")
 TURNED_CLASSES = np.array([label for label in range(10) if label not in SYMMETRIC])
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         if part == "pictures":
             draw_sheets(runner, manifest, folder)
         else:
-            metrics[part] = _rounded(measure(part, runner, manifest, dataset, options))
+            metrics[part] = rounded(measure(part, runner, manifest, dataset, options))
         version = entry.model_copy(update={"metrics": metrics})
         # After every part: what was measured stays measured when the rest is broken off.
         manifest = manifest.model_copy(update={"versions": manifest.versions | {str(options.version): version}})
@@ -176,15 +177,5 @@ def _turned_pictures(dataset: DataSet, split: str, count: int) -> NDArray[np.flo
     return data.batch(chosen, torch.full((count,), CORNER_ANGLE), generator).numpy()
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-import torch
-
-from equiserve.errors import EquiServeError, NotFound
+from equiserve.errors import NotFound
 from equiserve_models.diffusion.recipes import RECIPES
 from equiserve_models.diffusion.training import ORIGIN
 from equiserve_models.diffusion.zoo import export_recipe
 from equiserve_models.export import ZOO
 from equiserve_models.training import checkpoint
+from equiserve_models.training.process import run_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,7 +26,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     state = checkpoint.load(options.runs / options.recipe)
     if state is None:
         raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")
@@ -38,7 +35,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

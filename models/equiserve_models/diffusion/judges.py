@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -19,10 +18,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from equiserve.errors import EquiServeError
 from equiserve_models.diffusion import pictures
 from equiserve_models.diffusion.pictures import DataSet, DigitPictures
 from equiserve_models.training.loop import Loss, Plan, train
+from equiserve_models.training.process import run_command
 
 FEATURES = 128
 JUDGES = ("strided", "pooled")
@@ -115,8 +114,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

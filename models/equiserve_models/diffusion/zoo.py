@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from equiserve.artifact import Batching, ExportCheck, File, Manifest, TensorSpec, Version, read_manifest, write_manifest
-from equiserve.artifact.digest import sha256_of
+from equiserve.artifact import Batching, ExportCheck, Manifest, TensorSpec, Version, write_manifest
 from equiserve.artifact.manifest import Kind
 from equiserve.errors import InternalError
 from equiserve_models import export
 from equiserve_models.data import datasets, photographs
 from equiserve_models.diffusion.denoiser import LEVELS, Denoiser
 from equiserve_models.diffusion.recipes import RECIPES, Recipe
+from equiserve_models.zoo import version_entry, with_version
 
 INPUTS = ("x", "sigma", "label", "angle")
 OUTPUT = "denoised"
@@ -74,29 +72,9 @@ def export_recipe(
         "model.pt": torchscript_runner(folder / "model.pt"),
     }
     checks = [check_file(file, runner, denoiser) for file, runner in runners.items()]
-    entry = Version(
-        files={
-            file: File(
-                sha256=sha256_of(folder / file),
-                bytes=(folder / file).stat().st_size,
-                opset=export.OPSET if file.endswith(".onnx") else None,
-                exporter=EXPORTERS[file],
-            )
-            for file in runners
-        },
-        created=datetime.datetime.now(datetime.UTC).date(),
-        training=_provenance(recipe, denoiser, state) | ({} if begun_from is None else {"begun_from": begun_from}),
-        export_checks=checks,
-        tool_versions={
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
-    )
-    path = zoo / name / "model.yaml"
-    earlier = read_manifest(path).versions if path.is_file() else {}
-    write_manifest(_manifest(name, recipe, denoiser, earlier | {str(version): entry}), path)
+    training = _provenance(recipe, denoiser, state) | ({} if begun_from is None else {"begun_from": begun_from})
+    versions = with_version(zoo / name, version, version_entry(folder, EXPORTERS, training, checks))
+    write_manifest(_manifest(name, recipe, denoiser, versions), zoo / name / "model.yaml")
 
 
 def trace(denoiser: Denoiser) -> ExportedProgram:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import pickle
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,11 @@ import torch
 from torch import Tensor
 
 from equiserve.artifact.digest import sha256_of
-from equiserve.errors import EquiServeError, InvalidRequest, NotFound
+from equiserve.errors import InvalidRequest, NotFound
 from equiserve_models.shift.published import PUBLISHED, build, export_published
 from equiserve_models.shift.twins import Twins
 from equiserve_models.shift.vit import ViT
+from equiserve_models.training.process import run_command
 
 TIMM_NAMES = {ViT: "vit_small_patch16_224", Twins: "twins_svt_small"}
 
@@ -165,8 +165,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)

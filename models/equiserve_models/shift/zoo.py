@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
-import torch
 
 from equiserve.artifact import (
     Batching,
-    File,
     GroupSpec,
     Manifest,
     Symmetry,
     TensorSpec,
     Version,
-    read_manifest,
     write_manifest,
 )
-from equiserve.artifact.digest import sha256_of
 from equiserve_models import export
 from equiserve_models.data.datasets import SOURCES
 from equiserve_models.shift.gate import check_behind_origin, check_file
@@ -32,6 +25,7 @@ from equiserve_models.shift.recipes import RECIPES, Recipe
 from equiserve_models.shift.tie_pictures import tie_pictures
 from equiserve_models.shift.twins import Twins, TwinsConfig
 from equiserve_models.shift.vit import ViT, ViTConfig
+from equiserve_models.zoo import version_entry, with_version
 
 GROUP = "CyclicShift"
 EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and torch.jit.trace, frozen"}
@@ -109,30 +103,8 @@ def export_network(name: str, network: ViT | Twins, description: Description, zo
     if description.symmetrize is not None:
         for file, runner in runners.items():
             check_behind_origin(folder / file, runner, pictures[:2], config.patch)
-    entry = Version(
-        files={
-            file: File(
-                sha256=sha256_of(folder / file),
-                bytes=(folder / file).stat().st_size,
-                opset=export.OPSET if file.endswith(".onnx") else None,
-                exporter=EXPORTERS[file],
-            )
-            for file in runners
-        },
-        created=datetime.datetime.now(datetime.UTC).date(),
-        training=description.training,
-        export_checks=checks,
-        tool_versions={
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
-    )
-    path = zoo / name / "model.yaml"
-    earlier = read_manifest(path).versions if path.is_file() else {}
-    versions = earlier | {str(version): entry}
-    write_manifest(_manifest(name, description, config, versions, len(pictures)), path)
+    versions = with_version(zoo / name, version, version_entry(folder, EXPORTERS, description.training, checks))
+    write_manifest(_manifest(name, description, config, versions, len(pictures)), zoo / name / "model.yaml")
 
 
 def _provenance(recipe: Recipe, state: dict[str, Any]) -> dict[str, Any]:

@@ -7,24 +7,19 @@ before the manifest is written. A snapped model is written only where snapping c
 from __future__ import annotations
 
 import argparse
-import datetime
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.export import Dim
 
-from equiserve.artifact import Batching, File, Frame, GroupSpec, Manifest, Symmetry, TensorSpec, Version, write_manifest
-from equiserve.artifact.digest import sha256_of
-from equiserve.errors import EquiServeError, NotFound
+from equiserve.artifact import Batching, Frame, GroupSpec, Manifest, Symmetry, TensorSpec, Version, write_manifest
+from equiserve.errors import NotFound
 from equiserve.symmetry.candidate_judgement import EXACT_ERROR, METRIC, CandidateFigures
 from equiserve_models import export
 from equiserve_models.soft import exported, inertia, walking
@@ -36,8 +31,11 @@ from equiserve_models.soft.snap import snap
 from equiserve_models.soft.tables import RUNS, trials
 from equiserve_models.soft.tasks import TASKS
 from equiserve_models.soft.trial import Trial, measure, selected
+from equiserve_models.training.process import run_command
+from equiserve_models.zoo import rounded, version_entry
 
 _INPUTS = 256
+_EXPORTERS = {"model.onnx": "torch.onnx (dynamo)", "model.pt": "torch.export and torch.jit.trace, frozen"}
 _LICENCES = {
     "inertia": "drawn by this program",
     "walking": "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created with "
@@ -222,19 +220,8 @@ def export_regressor(name: str, zoo: Path, runs: Path = RUNS, version: int = 1) 
     ]
     draft = _manifest(name, model, {})
     figures = exported.measure_candidates(runner, draft, inputs, list(model.served.groups))
-    entry = Version(
-        files={file: _file(folder / file) for file in ("model.onnx", "model.pt")},
-        created=datetime.datetime.now(datetime.UTC).date(),
-        training=_training(model, result, member),
-        metrics=_metrics(network, model, seed),
-        export_checks=checks,
-        tool_versions={
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "numpy": np.__version__,
-        },
-    )
+    training, metrics = _training(model, result, member), _metrics(network, model, seed)
+    entry = version_entry(folder, _EXPORTERS, training, checks, metrics)
     symmetries = [
         _symmetry(key, one, model.served.groups[key][1], model, entry.files["model.onnx"].sha256)
         for key, one in figures.items()
@@ -266,16 +253,6 @@ def _write(module: nn.Module, folder: Path, inputs: Mapping[str, NDArray[np.floa
     export.write_torchscript(program, folder / "model.pt")
 
 
-def _file(path: Path) -> File:
-    written = path.suffix == ".onnx"
-    return File(
-        sha256=sha256_of(path),
-        bytes=path.stat().st_size,
-        opset=export.OPSET if written else None,
-        exporter="torch.onnx (dynamo)" if written else "torch.export and torch.jit.trace, frozen",
-    )
-
-
 def _symmetry(key: str, figures: CandidateFigures, candidate: str, model: ServedRegressor, digest: str) -> Symmetry:
     exact = figures.largest <= EXACT_ERROR
     interval = figures.interval
@@ -284,8 +261,8 @@ def _symmetry(key: str, figures: CandidateFigures, candidate: str, model: Served
         level="exact" if exact else "approximate",
         source="snapped" if exact and model.snapped_to == candidate else "measured",
         metric=METRIC,
-        value=_rounded(figures.largest if exact else figures.mean),
-        interval=None if exact else (_rounded(interval.low), _rounded(interval.high)),
+        value=rounded(figures.largest if exact else figures.mean),
+        interval=None if exact else (rounded(interval.low), rounded(interval.high)),
         tolerance=EXACT_ERROR if exact else None,
         elements=figures.elements,
         inputs=figures.inputs,
@@ -322,7 +299,7 @@ def _training(model: ServedRegressor, result: Mapping[str, Any], member: int) ->
 def _metrics(network: TypedNetwork, model: ServedRegressor, seed: int) -> dict[str, Any]:
     """Return errors on every split in the task's own units, of the network that was written."""
     found = measure(network, TASKS[model.task], (seed,), {})
-    return {key: _rounded(value[0]) for key, value in found.items() if isinstance(value, list)}
+    return {key: rounded(value[0]) for key, value in found.items() if isinstance(value, list)}
 
 
 def _manifest(
@@ -347,10 +324,6 @@ def _manifest(
     )
 
 
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Export some models, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m equiserve_models.soft.zoo", description=__doc__)
@@ -366,8 +339,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    try:
-        main()
-    except EquiServeError as error:
-        sys.exit(error.message)
+    run_command(main)
