@@ -14,10 +14,11 @@ import numpy as np
 import orjson
 
 from equiserve.check_command.arguments import DEFAULT_URL
+from equiserve.check_command.subjects import client_of
 from equiserve.checks.candidates import CandidatesRequest
 from equiserve.checks.candidates.request import DEFAULT_ELEMENTS
 from equiserve.engine import RequestContext
-from equiserve.errors import InvalidRequest, NotFound, Unsupported
+from equiserve.errors import InvalidRequest, NotFound
 from equiserve.settings import Settings
 
 _WORDS = {"holds": "HOLDS", "violated": "VIOLATED", "more_symmetric": "MORE SYMMETRIC", "inconclusive": "INCONCLUSIVE"}
@@ -91,17 +92,7 @@ def _is_served(options: argparse.Namespace) -> bool:
 
 
 def _served(options: argparse.Namespace, inputs: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-    try:
-        from equiserve.client import Client
-    except ImportError as error:
-        raise Unsupported(
-            f"to check a server's model the extra `client` is needed ({error.name} is missing): "
-            "pip install 'equiserve[client]'",
-            code="client_not_installed",
-        ) from None
-    token = Settings().token
-    secret = None if token is None else token.get_secret_value()
-    with Client(options.url or DEFAULT_URL, token=secret, timeout_s=options.timeout, retries=3) as client:
+    with client_of(options.url or DEFAULT_URL, Settings().token, options.timeout) as client:
         return client.check_candidates(options.model, inputs, elements=options.elements)
 
 

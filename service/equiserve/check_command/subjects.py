@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from pydantic import SecretStr
@@ -23,6 +23,9 @@ from equiserve.engine.threads import cpu_budget
 from equiserve.errors import InvalidRequest, Unsupported
 from equiserve.repository.loader import Loader
 from equiserve.settings import Settings
+
+if TYPE_CHECKING:
+    from equiserve.client import Client
 
 #: Told how much of the picture's orbit is done, 0 to 1.
 Tell = Callable[[float], None]
@@ -50,6 +53,20 @@ class Subject(Protocol):
         ...
 
 
+def client_of(url: str, token: SecretStr | None, timeout_s: float) -> Client:
+    """Return a client of a running server; raises Unsupported where its packages are not installed."""
+    try:
+        from equiserve.client import Client
+    except ImportError as error:
+        raise Unsupported(
+            f"to check a server's model the extra `client` is needed ({error.name} is missing): "
+            "pip install 'equiserve[client]'",
+            code="client_not_installed",
+        ) from None
+    secret = None if token is None else token.get_secret_value()
+    return Client(url, token=secret, timeout_s=timeout_s, retries=3)
+
+
 class ServedSubject:
     """A model of a running server.
 
@@ -61,17 +78,8 @@ class ServedSubject:
     """
 
     def __init__(self, model: str, url: str, token: SecretStr | None, timeout_s: float) -> None:
-        try:
-            from equiserve.client import Client
-        except ImportError as error:
-            raise Unsupported(
-                f"to check a server's model the extra `client` is needed ({error.name} is missing): "
-                "pip install 'equiserve[client]'",
-                code="client_not_installed",
-            ) from None
         self._model = model
-        secret = None if token is None else token.get_secret_value()
-        self._client = Client(url, token=secret, timeout_s=timeout_s, retries=3)
+        self._client = client_of(url, token, timeout_s)
 
     def check(self, given: CheckInput, asked: Asked, tell: Tell) -> dict[str, Any]:
         """Return the report of one input as JSON values; raises what the server raised."""

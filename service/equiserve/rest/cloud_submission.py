@@ -11,16 +11,15 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
 import orjson
 
 from equiserve.engine import ComputePool
 from equiserve.errors import InvalidRequest
+from equiserve.rest.content import Readers
 from equiserve.rest.form import read_form
 from equiserve.rest.options import Options
-from equiserve.rest.submission import LARGE_BODY
 from equiserve.rest.tensor_submission import read_tensors
 from equiserve.rest.tensors import Buffer, describe, from_json
 
@@ -44,20 +43,7 @@ async def read_cloud_submission(
     tensors = await read_tensors(headers, query, body, compute)
     if tensors is not None:
         return _one_tensor(tensors[0]), tensors[1]
-    content_type = headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    read = _read_file
-    if kind == "multipart/form-data":
-        read = _read_form
-    elif kind == "application/json" or (not kind and body[:1] == b"{"):
-        read = _read_json
-    is_large = len(body) > LARGE_BODY and read is not _read_file
-    cloud, values = await compute.run(read, body, content_type) if is_large else read(body, content_type)
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name in values:
-            raise InvalidRequest(f"option {name[:80]!r} came twice", code="duplicate_option", field=name[:80])
-        values[name] = value
-    return cloud, Options(values)
+    return await _READERS.read(headers, query, body, compute)
 
 
 def _one_tensor(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -105,3 +91,6 @@ def _read_json(body: Buffer, content_type: str) -> tuple[Cloud, dict[str, Any]]:
         raise InvalidRequest(
             f"file: got {describe(file)}, expected a file of points in base64", code="invalid_cloud", field="file"
         ) from None
+
+
+_READERS: Readers[Cloud] = Readers(_read_file, _read_form, _read_json)

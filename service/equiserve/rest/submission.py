@@ -11,21 +11,18 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
 import orjson
 
 from equiserve.engine import ComputePool
 from equiserve.errors import InvalidRequest
+from equiserve.rest.content import Readers
 from equiserve.rest.form import read_form
 from equiserve.rest.options import Options
 from equiserve.rest.tensors import Buffer, count_elements, describe, from_json
 
 Picture = bytes | np.ndarray
-
-#: A form or JSON longer than this is parsed on a thread: it may hold up the event loop for more than a millisecond.
-LARGE_BODY = 64 << 10
 
 
 async def read_submission(
@@ -42,27 +39,14 @@ async def read_submission(
     Raises:
         InvalidRequest: No picture, a broken form, JSON or base64, pixels that are none, an option that came twice.
     """
-    content_type = headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    read = _read_file
-    if kind == "multipart/form-data":
-        read = _read_form
-    elif kind == "application/json" or (not kind and body[:1] == b"{"):
-        read = _read_json
-    is_large = len(body) > LARGE_BODY and read is not _read_file
-    pictures, values = await compute.run(read, body, content_type) if is_large else read(body, content_type)
+    pictures, options = await _READERS.read(headers, query, body, compute)
     if not pictures:
         raise InvalidRequest(
             "no picture came: send it as the body, as form field `file`, or as JSON `image` or `pixels`",
             code="no_picture",
             field="image",
         )
-    if query:
-        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-            if name in values:
-                raise InvalidRequest(f"option {name[:80]!r} came twice", code="duplicate_option", field=name[:80])
-            values[name] = value
-    return pictures, Options(values)
+    return pictures, options
 
 
 def _read_file(body: Buffer, content_type: str) -> tuple[list[Picture], dict[str, Any]]:
@@ -118,3 +102,6 @@ def _from_pixels(value: object, field: str) -> np.ndarray:
         )
     count_elements(shape, field)
     return from_json(value, "UINT8", shape, field)
+
+
+_READERS: Readers[list[Picture]] = Readers(_read_file, _read_form, _read_json)

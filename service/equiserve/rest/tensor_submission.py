@@ -10,10 +10,10 @@ import numpy as np
 
 from equiserve.engine import ComputePool
 from equiserve.errors import InvalidRequest
+from equiserve.rest.content import LARGE_BODY
 from equiserve.rest.decoding import parse_object, read_header_length, read_inputs
 from equiserve.rest.encoding import HEADER_LENGTH
 from equiserve.rest.options import Options
-from equiserve.rest.submission import LARGE_BODY
 from equiserve.rest.tensors import Buffer
 
 Tensors = dict[str, np.ndarray]
