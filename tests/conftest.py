@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest_asyncio
 from onnx import TensorProto, helper
 
 from equiserve.dataplane import DataPlane
+from equiserve.engine import ComputePool, Scheduler
 from equiserve.engine.threads import one_thread_a_product
 from planes import served_plane
 from small_models import linear_model, save
@@ -74,6 +75,22 @@ async def plane(repository_folder: Path, tmp_path_factory: pytest.TempPathFactor
     """A data plane over `repository_folder`, loaded."""
     async with served_plane(repository_folder, tmp_path_factory.mktemp("cache")) as plane:
         yield plane
+
+
+@pytest_asyncio.fixture
+async def scheduler() -> AsyncIterator[Scheduler]:
+    """A device of one thread, for models that a test serves itself."""
+    scheduler = Scheduler(threads=1)
+    yield scheduler
+    scheduler.stop(timeout_s=5)
+
+
+@pytest.fixture(scope="session")
+def compute() -> Iterator[ComputePool]:
+    """A pool of one thread for what is no model call."""
+    pool = ComputePool(1)
+    yield pool
+    pool.stop()
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from scipy.special import softmax
 
 from equiserve.artifact import File, GroupSpec, Symmetry, Version
 from equiserve.artifact.folder import find_model
 from equiserve.checks import CheckRequest, run_check
-from equiserve.engine import Calibration, ComputePool, RequestContext, Scheduler, ServedModel
+from equiserve.engine import Calibration, RequestContext, ServedModel
 from equiserve.errors import InvalidRequest, Overloaded, TooLarge, Unsupported
 from equiserve.runtimes import open_runtime
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, constant, histogram, serve
@@ -26,20 +24,6 @@ PICTURE = np.random.default_rng(2).integers(0, 256, (1, 28, 28), np.uint8)
 PICTURE[0, :10] //= 4
 LABELS = ["dark", "dim", "light", "bright"]
 DECLARED = {"groups": SHIFTS, "symmetries": EXACT_SHIFTS, "labels": LABELS}
-
-
-@pytest_asyncio.fixture
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(1)
-    yield scheduler
-    scheduler.stop(5)
-
-
-@pytest.fixture(scope="module")
-def compute():
-    pool = ComputePool(1)
-    yield pool
-    pool.stop()
 
 
 async def check(model, compute, picture=PICTURE, *, deadline=np.inf, max_orbit=4096, **request):

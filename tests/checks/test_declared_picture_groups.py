@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import numpy as np
-import pytest
-import pytest_asyncio
 
 from equiserve.artifact import GroupSpec, Symmetry
 from equiserve.artifact.manifest import Override
 from equiserve.checks import CheckRequest, run_check
-from equiserve.engine import ComputePool, RequestContext, Scheduler
+from equiserve.engine import RequestContext
 from picture_runtimes import PictureRuntime, histogram, serve
 
 PICTURE = np.random.default_rng(2).integers(0, 256, (1, 8, 8), np.uint8)
-
-
-@pytest_asyncio.fixture
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(1)
-    yield scheduler
-    scheduler.stop(5)
-
-
-@pytest.fixture(scope="module")
-def compute() -> Iterator[ComputePool]:
-    pool = ComputePool(1)
-    yield pool
-    pool.stop()
 
 
 async def checked_group(scheduler, compute, groups, symmetries, asked=None, scores=histogram, **manifest):

@@ -1,22 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-import pytest_asyncio
 from engine_calls import Build
 
 from equiserve.engine import Scheduler, ServedModel
 from equiserve.engine.calibration import unmeasured
 from fake_runtime import DoublingRuntime, doubling_manifest
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(threads=1)
-    yield scheduler
-    scheduler.stop(timeout_s=5)
 
 
 @pytest.fixture

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from PIL import Image
 from scipy.special import softmax
 
-from equiserve.engine import ComputePool, RequestContext, Scheduler
+from equiserve.engine import RequestContext
 from equiserve.errors import DeadlineExceeded, InvalidRequest, Unsupported
 from equiserve.tasks.classify import ClassifyRequest, classify
 from picture_runtimes import EXACT_SHIFTS, SHIFTS, PictureRuntime, by_position, histogram, serve
 
 LABELS = ["dark", "dim", "light", "bright"]
 PIXELS = np.random.default_rng(1).integers(0, 256, (5, 1, 28, 28), np.uint8)
-
-
-@pytest_asyncio.fixture
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(2)
-    yield scheduler
-    scheduler.stop(5)
-
-
-@pytest.fixture(scope="module")
-def compute():
-    pool = ComputePool(1)
-    yield pool
-    pool.stop()
 
 
 def png(array: np.ndarray) -> bytes:

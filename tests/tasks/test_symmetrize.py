@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import numpy as np
 import pytest
-import pytest_asyncio
 from scipy.special import softmax
 
 from equiserve.artifact import TensorSpec
 from equiserve.checks import CheckRequest, run_check
 from equiserve.description import configuration, metadata
-from equiserve.engine import ComputePool, RequestContext, Scheduler
+from equiserve.engine import RequestContext
 from equiserve.errors import InvalidRequest, TooLarge, Unsupported
 from equiserve.symmetrization import symmetrization_of
 from equiserve.tasks.classify import ClassifyRequest, classify
@@ -32,20 +29,6 @@ ORBITS = {
     "Flip:left_right": [lambda p: p, lambda p: p[..., ::-1]],
     "Flip:up_down": [lambda p: p, lambda p: p[..., ::-1, :]],
 }
-
-
-@pytest_asyncio.fixture
-async def scheduler() -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(2)
-    yield scheduler
-    scheduler.stop(5)
-
-
-@pytest.fixture(scope="module")
-def compute():
-    pool = ComputePool(1)
-    yield pool
-    pool.stop()
 
 
 def steep(pictures: np.ndarray) -> np.ndarray:
