@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from bench.bare import bare_session
 from bench.cpu import cores_used_by_others
 from bench.report import Figure, median_interval
 from PIL import Image
@@ -75,9 +76,7 @@ def net(folder: Path, name: str) -> Callable[[np.ndarray], object]:
         print(f"exporting {path}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         export.write_onnx(export.trace(published.build(name), (3, SIDE, SIDE)), path, "image", "logits")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = bare_session(path)
     return lambda pictures: session.run(None, {"image": pictures})
 
 

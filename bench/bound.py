@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+from bench.bare import bare_session
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,7 @@ class Bound:
     """
 
     def __init__(self, file: Path, threads: int, row: np.ndarray) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._session = bare_session(file, threads)
         self._input = self._session.get_inputs()[0].name
         self._row = row
         self._batches: dict[int, np.ndarray] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+from bench.bare import bare_session
 from bench.cpu import machine_cpu_s, tree_cpu_s
 from bench.pictures import fixed_picture, picture_png
 from bench.server import ServerProcess
@@ -52,11 +52,7 @@ class BareOrbit:
     """
 
     def __init__(self, file: Path, threads: int) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._session = bare_session(file, threads)
         self._input = self._session.get_inputs()[0].name
         # The server's background: the lower end of the model's value range.
         orbit = Orbit.of(fixed_picture()[None], group_from_spec(GROUP), elements=ELEMENTS, background=0)

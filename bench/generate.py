@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+from bench.bare import bare_session
 from bench.check_company import event_loop_lag, lag_percentile_ms
 from bench.cpu import QUIET_CORES, cores_used_by_others, interpreter_loop_ms, tree_cpu_s
 from bench.denoiser import NAME, write_denoiser
@@ -52,11 +52,7 @@ class Bare:
     """The model file in this process, with the threads that the server uses for it."""
 
     def __init__(self, file: Path, threads: int) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._session = bare_session(file, threads)
         self._shape = self._session.get_inputs()[0].shape[1:]
         self._batches: dict[int, dict[str, np.ndarray]] = {}
 

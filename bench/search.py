@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+from bench.bare import bare_session
 from bench.pictures import fashion_pictures
 
 from equiserve.numerics.probabilities import softmax
@@ -102,9 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--pictures", type=int, default=100, help="pictures of the test set (default: 100)")
     pictures = fashion_pictures()[: parser.parse_args().pictures]
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+    session = bare_session(MODEL)
     print("| angles | chosen by | pictures with a wrong angle | mean gap to the lowest margin found |")
     print("|---|---|---|---|")
     worse = False

@@ -85,11 +85,16 @@ def write_torchscript(program: ExportedProgram, path: Path, frozen: bool = True)
     write_without_debug_records(buffer, path)
 
 
-def onnx_runner(path: Path) -> Runner:
-    """Load an ONNX file on one CPU thread as a function of uint8 pictures."""
+def onnx_session(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """Load an ONNX file, or its content, on one CPU thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def onnx_runner(path: Path) -> Runner:
+    """Load an ONNX file on one CPU thread as a function of uint8 pictures."""
+    session = onnx_session(path)
     name = session.get_inputs()[0].name
     return lambda images: session.run(None, {name: images})[0]
 

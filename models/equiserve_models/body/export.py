@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch.export import Dim, ExportedProgram
@@ -38,7 +37,7 @@ from equiserve_models.body import icosahedron
 from equiserve_models.body.network import BodyConfig, FitNetwork
 from equiserve_models.body.recipes import RECIPES
 from equiserve_models.body.sample_clouds import sample_clouds
-from equiserve_models.export import OPSET, ZOO, strip_origins, write_without_debug_records
+from equiserve_models.export import OPSET, ZOO, onnx_session, strip_origins, write_without_debug_records
 from equiserve_models.training import checkpoint
 from equiserve_models.training.process import run_command
 from equiserve_models.zoo import version_entry, with_version
@@ -91,9 +90,7 @@ def write_torchscript(network: FitNetwork, path: Path) -> None:
 
 def onnx_fitter(path: Path) -> Fitter:
     """Load an ONNX file on one CPU thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
     return lambda points: tuple(session.run(list(OUTPUTS), {"points": points}))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -94,9 +93,7 @@ def trace(denoiser: Denoiser) -> ExportedProgram:
 
 def onnx_runner(path: Path) -> Runner:
     """Load an ONNX file on one CPU thread as a function of the four inputs."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = export.onnx_session(path)
     return lambda inputs: session.run(None, dict(zip(INPUTS, inputs, strict=True)))[0]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
+
+from equiserve_models.export import onnx_session
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")
 
@@ -43,9 +44,7 @@ def cost_of(path: Path) -> Cost:
 
     outputs = {value.name for value in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in outputs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnx_session(model.SerializeToString())
     (fed,) = session.get_inputs()
     dtype = onnx.helper.tensor_dtype_to_np_dtype(model.graph.input[0].type.tensor_type.elem_type)
     sample = np.zeros((1, *fed.shape[1:]), dtype)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -18,7 +17,7 @@ from equiserve.errors import InternalError
 from equiserve.symmetry import Signature, dry_run
 from equiserve.symmetry.candidate_judgement import CandidateFigures
 from equiserve.symmetry.independent_pairs import draw_elements, moved_rows, pair_errors
-from equiserve_models.export import BATCH_SIZES
+from equiserve_models.export import BATCH_SIZES, onnx_session
 
 ELEMENTS = 1024
 LARGEST_RELATIVE_ERROR = 1e-4
@@ -31,9 +30,7 @@ Runner = Callable[[Named], dict[str, NDArray[np.float32]]]
 
 def onnx_runner(path: Path) -> Runner:
     """Load an ONNX file on one CPU thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
