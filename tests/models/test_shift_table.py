@@ -106,6 +106,8 @@ def test_ablation_whose_file_is_gone_is_in_the_table_as_recorded(
     (line,) = [line for line in table.missing_lines({WAY.title: found}) if line.startswith("-")]
     assert f"`{WAY.recipes[0]}`" in line
     assert f"`{WAY.recipes[1]}`" not in line
+    # What it costs does not depend on the weights that are gone.
+    assert cells("\n".join(table.cost_table({WAY.title: found}, 1)), WAY.title)[0] == "262,768"
 
 
 def test_cell_of_an_ablation_is_the_mean_over_seeds_with_their_range(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equiserve_models import export
 from equiserve_models.data import datasets
@@ -80,7 +80,7 @@ def run(
             if not finished:
                 report(f"{name}: stopped; a second start goes on from its checkpoint")
                 return
-            _export(recipe, average, path)
+            write_file(recipe, path, average.state_dict())
             trained += 1
         score(path, recipe.dataset, ORBIT_PER_CLASS, record)
 
@@ -91,9 +91,17 @@ def _train(recipe: Recipe, pictures: datasets.Pictures, folder: Path, minutes: f
     return average, progress.step == progress.steps
 
 
-def _export(recipe: Recipe, average: nn.Module, path: Path) -> None:
+def write_file(recipe: Recipe, path: Path, weights: Mapping[str, Tensor] | None = None) -> None:
+    """Write the ONNX file of a recipe's network.
+
+    Args:
+        recipe: The recipe.
+        path: The file.
+        weights: State of the network; None = as it is before any training, to see what it costs.
+    """
     network = recipe.build().eval()
-    network.load_state_dict(average.state_dict())
+    if weights is not None:
+        network.load_state_dict(weights)
     config = network.config
     path.parent.mkdir(parents=True, exist_ok=True)
     # Its presence says that it is whole.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnxruntime
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 from equiserve.artifact.digest import sha256_of
 from equiserve.errors import EquiServeError, InvalidRequest
 from equiserve_models.export import ZOO
-from equiserve_models.shift.ablation import EXPORTS, RECORDS, RUNS, record_of
+from equiserve_models.shift.ablation import EXPORTS, RECORDS, RUNS, record_of, write_file
 from equiserve_models.shift.bootstrap import bootstrap_mean
 from equiserve_models.shift.comparison import DIFFERENCES, SECTIONS, Row
 from equiserve_models.shift.cost import cost_of
 from equiserve_models.shift.latency import latencies
+from equiserve_models.shift.recipes import RECIPES
 from equiserve_models.shift.robustness import CLEAN, EVERY_SHIFT, WORST_SHIFT, Scores
 from equiserve_models.shift.scoring import ORBIT_PER_CLASS, recorded, score, store_of
 
@@ -120,14 +122,22 @@ def difference_table(measured: dict[str, Measured]) -> list[str]:
 
 
 def cost_table(measured: dict[str, Measured], rounds: int) -> list[str]:
-    """Return sizes and latencies; of an ablation those of its first seed."""
-    timed = {title: one for title, one in measured.items() if one.files and not one.row.origin_when_served}
-    first = {title: next(iter(one.files.values())) for title, one in timed.items()}
-    found = latencies(
-        {title: (first[title], one.row.lone_rows) for title, one in timed.items()},
-        {title: one.row.picture_shape for title, one in timed.items()},
-        rounds,
-    )
+    """Return sizes and latencies; of an ablation those of its networks before training, which are the same."""
+    timed = {title: one for title, one in measured.items() if one.scores and not one.row.origin_when_served}
+    with TemporaryDirectory() as folder:
+        files = {}
+        for place, (title, one) in enumerate(timed.items()):
+            if one.row.ablation:
+                files[title] = Path(folder) / f"{place}.onnx"
+                write_file(RECIPES[one.row.recipes[0]], files[title])
+            else:
+                (files[title],) = one.files.values()
+        found = latencies(
+            {title: (files[title], one.row.lone_rows) for title, one in timed.items()},
+            {title: one.row.picture_shape for title, one in timed.items()},
+            rounds,
+        )
+        costs = {title: cost_of(path) for title, path in files.items()}
     headings = ["parameters", "million multiply-adds", "ms alone", "(rows sent)", "ms in the best batch", "(rows)"]
     lines = _header("cost of a picture", headings)
     for section, rows in SECTIONS.items():
@@ -135,7 +145,7 @@ def cost_table(measured: dict[str, Measured], rounds: int) -> list[str]:
         if titles:
             lines.append(f"| **{section}** |" + " |" * len(headings))
         for title in titles:
-            cost, latency = cost_of(first[title]), found[title]
+            cost, latency = costs[title], found[title]
             lines.append(
                 f"| {title} | {cost.parameters:,} | {cost.multiply_adds / 1e6:.1f} | {latency.lone:.2f} | "
                 f"{timed[title].row.lone_rows} | {latency.best:.2f} | {latency.batch} |"
