@@ -47,17 +47,37 @@ def trace(network: nn.Module, shape: tuple[int, ...]) -> ExportedProgram:
     return torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1, max=4096)},))
 
 
-def write_onnx(program: ExportedProgram, path: Path, input_names: str | Sequence[str], output_name: str) -> None:
-    """Write one self-contained ONNX file with a dynamic batch dimension; the inputs' names, or the one input's."""
-    names = [input_names] if isinstance(input_names, str) else list(input_names)
-    written = torch.onnx.export(
-        program, dynamo=True, opset_version=OPSET, input_names=names, output_names=[output_name], verbose=False
-    )
+def write_onnx(
+    program: ExportedProgram,
+    path: Path,
+    inputs: str | Sequence[str],
+    outputs: str | Sequence[str],
+    axes: Sequence[str] = ("batch",),
+) -> None:
+    """Write one self-contained ONNX file with a dynamic batch dimension.
+
+    Args:
+        program: The network.
+        path: The file.
+        inputs: The inputs' names, or the one input's.
+        outputs: The outputs' names, or the one output's.
+        axes: Names of the inputs' dynamic dimensions, the first ones; of the outputs only the batch has one.
+    """
+    input_names = [inputs] if isinstance(inputs, str) else list(inputs)
+    output_names = [outputs] if isinstance(outputs, str) else list(outputs)
+    with warnings.catch_warnings():
+        # torch's own exporter uses a deprecated pytree check.
+        warnings.simplefilter("ignore", FutureWarning)
+        written = torch.onnx.export(
+            program, dynamo=True, opset_version=OPSET, input_names=input_names, output_names=output_names, verbose=False
+        )
     assert written is not None  # None only where the exporter is given a path
     model = written.model_proto
     strip_origins(model)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for values, names in ((model.graph.input, axes), (model.graph.output, axes[:1])):
+        for value in values:
+            for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
+                dimension.dim_param = name
     # Inferred shapes of inner values would still name the exporter's symbol.
     del model.graph.value_info[:]
     onnx.checker.check_model(model)

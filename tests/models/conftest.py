@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +42,7 @@ def exported(tiny_network: ViT, tmp_path_factory: pytest.TempPathFactory) -> Pat
     recipe = dataclasses.replace(RECIPES["fashion-mnist-vit-apa"], network="tiny")
     progress = {"step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0, "origin": None}
     state = {"average": tiny_network.state_dict(), "plan": dataclasses.asdict(recipe.plan), **progress}
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, "tiny", tiny_network.config)
         patch.setitem(RECIPES, "tiny", recipe)
         export_recipe("tiny", state, zoo, 1)

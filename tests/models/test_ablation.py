@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ NAMES = ["ablation-vit28-0", "ablation-vit28-alias-free-0"]
 
 
 @pytest.fixture(autouse=True)
-def small_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two recipes on small networks and 16 pictures of 16x16 pixels."""
     for name in NAMES:
         recipe = RECIPES[name]
@@ -34,10 +32,6 @@ def small_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setitem(RECIPES, name, dataclasses.replace(recipe, network=f"{name}-small", plan=plan))
     images = np.random.default_rng(0).integers(0, 256, (16, 1, 16, 16), dtype=np.uint8)
     monkeypatch.setattr(datasets, "load", lambda name, split: datasets.Pictures(images, np.arange(16) % 10))
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 def test_every_network_is_trained_with_one_seed_before_the_next_seed() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,10 +46,7 @@ def network() -> BodyNetwork:
 @pytest.fixture(scope="module")
 def folder(network: BodyNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     zoo = tmp_path_factory.mktemp("zoo")
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        export_network("small-body", network, {"weights": "random, seed 0"}, zoo, 1, "fits a body")
+    export_network("small-body", network, {"weights": "random, seed 0"}, zoo, 1, "fits a body")
     return zoo / "small-body"
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -84,10 +83,7 @@ def test_export_command_writes_an_untrained_model_that_the_server_symmetrizes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(vit.CONFIGS, "vit_s16_224_apa", TINY)
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        export.main(["vit_s16_224_apa", "--zoo", str(tmp_path)])
+    export.main(["vit_s16_224_apa", "--zoo", str(tmp_path)])
     manifest = read_manifest(tmp_path / "vit-s16-224-apa" / "model.yaml")
     assert manifest.symmetrize == "canonical_origin:8"
     assert not manifest.declared_exact()
@@ -120,10 +116,7 @@ def test_gate_refuses_a_file_that_changes_under_shifts_behind_the_origin() -> No
 @pytest.mark.parametrize("name", ANCHORED)
 def test_large_anchored_nets_behind_the_origin_give_the_same_bits_for_every_shift(name: str, tmp_path: Path) -> None:
     network = published.build(name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        program = export.trace(network, NOISE.shape)
-        export.write_onnx(program, tmp_path / "model.onnx", "image", "logits")
+    export.write_onnx(export.trace(network, NOISE.shape), tmp_path / "model.onnx", "image", "logits")
     classify = export.onnx_runner(tmp_path / "model.onnx")
     generator = np.random.default_rng(2)
     for picture in (NOISE, tie_pictures(224)["two pixels"].repeat(3, 0)):

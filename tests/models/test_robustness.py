@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -147,9 +146,7 @@ def colour_twins(exported: Path) -> Path:
     recipe = dataclasses.replace(RECIPES["cifar10-twins-apa"], network="colour")
     progress = {"step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 2.0, "origin": None}
     state = {"average": Twins(config).state_dict(), "plan": dataclasses.asdict(recipe.plan), **progress}
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
+    with pytest.MonkeyPatch.context() as patch:
         patch.setitem(twins.CONFIGS, "colour", config)
         patch.setitem(RECIPES, "colour", recipe)
         export_recipe("colour", state, exported.parent.parent, 1)

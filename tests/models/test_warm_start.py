@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +27,6 @@ ZOO = Path(__file__).parents[2] / "models" / "zoo"
 NOISE = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (64, 1, 12, 12), dtype=np.uint8))
 
 
-@pytest.fixture(autouse=True)
-def quiet_exporter() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
-
-
 def write(network: nn.Module, path: Path) -> None:
     write_torchscript(trace(network, (1, 12, 12)), path)
 
@@ -59,9 +49,7 @@ def trained(anchored: bool) -> ViT:
 def anchored_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of `trained(anchored=True)`."""
     path = tmp_path_factory.mktemp("trained") / "model.pt"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        write(trained(anchored=True), path)
+    write(trained(anchored=True), path)
     return path
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch.export import Dim, ExportedProgram
@@ -37,7 +36,7 @@ from equiserve_models.body import icosahedron
 from equiserve_models.body.network import BodyConfig, FitNetwork
 from equiserve_models.body.recipes import RECIPES
 from equiserve_models.body.sample_clouds import sample_clouds
-from equiserve_models.export import OPSET, ZOO, onnx_session, strip_origins, write_without_debug_records
+from equiserve_models.export import ZOO, onnx_session, write_onnx, write_without_debug_records
 from equiserve_models.training import checkpoint
 from equiserve_models.training.process import run_command
 from equiserve_models.zoo import version_entry, with_version
@@ -59,22 +58,6 @@ def trace(network: FitNetwork) -> ExportedProgram:
     # One more than `labelled`: at exactly as many the tracer would take slices for whole tensors.
     shapes = ({0: Dim("batch", min=1, max=1024), 1: Dim("points", min=labelled + 1, max=20_000)},)
     return torch.export.export(network, (example,), dynamic_shapes=shapes)
-
-
-def write_onnx(program: ExportedProgram, path: Path) -> None:
-    """Write one self-contained ONNX file."""
-    written = torch.onnx.export(
-        program, dynamo=True, opset_version=OPSET, input_names=["points"], output_names=list(OUTPUTS), verbose=False
-    )
-    assert written is not None  # None only where the exporter is given a path
-    model = written.model_proto
-    strip_origins(model)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "points"
-    del model.graph.value_info[:]
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
 
 
 def write_torchscript(network: FitNetwork, path: Path) -> None:
@@ -186,7 +169,7 @@ def export_network(
     folder = zoo / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
     program = trace(network)
-    write_onnx(program, folder / "model.onnx")
+    write_onnx(program, folder / "model.onnx", "points", OUTPUTS, axes=("batch", "points"))
     write_torchscript(network, folder / "model.pt")
     eager = torch_fitter(network)
     fitters = {

@@ -60,11 +60,8 @@ def export_recipe(
     denoiser = denoiser.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     folder = zoo / name / str(version)
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # torch's own exporter uses a deprecated pytree check.
-        warnings.simplefilter("ignore", FutureWarning)
-        program = trace(denoiser)
-        export.write_onnx(program, folder / "model.onnx", INPUTS, OUTPUT)
+    program = trace(denoiser)
+    export.write_onnx(program, folder / "model.onnx", INPUTS, OUTPUT)
     export.write_torchscript(program, folder / "model.pt", frozen=False)
     runners = {
         "model.onnx": onnx_runner(folder / "model.onnx"),

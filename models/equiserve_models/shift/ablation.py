@@ -100,7 +100,11 @@ def write_file(recipe: Recipe, path: Path, weights: Mapping[str, Tensor] | None 
         weights: State of the network; None = as it is before any training, to see what it costs.
     """
     network = recipe.build().eval()
-    if weights is not None:
+    if weights is None:
+        with torch.no_grad():
+            for parameter in network.parameters():  # equal ones would be stored once
+                parameter.add_(torch.randn_like(parameter), alpha=1e-3)
+    else:
         network.load_state_dict(weights)
     config = network.config
     path.parent.mkdir(parents=True, exist_ok=True)
