@@ -15,6 +15,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from equiserve.client import CloudFile
 from equiserve.clouds import prepare_cloud, read_cloud
 from equiserve.errors import InvalidRequest
 from equiserve.rpc.generated import body_fitter_pb2 as messages
@@ -202,6 +203,23 @@ async def test_a_check_takes_a_cloud_file(edges: Edges) -> None:
     assert report["worst"]["output"] == "global_rotations"
     assert report["coverage"]["checked"] == 8
     assert max(report["outputs"]["betas"]["relative_error"]) == 0
+
+
+async def test_the_client_checks_a_body_fitter_on_a_cloud_as_it_fits_one(edges: Edges, tmp_path: Path) -> None:
+    (tmp_path / "scan.xyz").write_bytes(XYZ)
+    reports = [
+        await edges.client.check("fitter", CloudFile(cloud, unit="m", format=form), "SE3", 8)
+        for cloud, form in ((XYZ, None), (tmp_path / "scan.xyz", "xyz"), (CLOUD.astype(np.float64), None))
+    ]
+    for report in reports:
+        assert report["coverage"]["checked"] == 8
+        assert report["worst"]["output"] == "global_rotations"
+    with pytest.raises(InvalidRequest, match="unit"):
+        await edges.client.check("fitter", CloudFile(XYZ, unit="furlong"), "SE3", 8)
+    with pytest.raises(InvalidRequest, match="expected bytes, a Path or numbers"):
+        await edges.client.check("fitter", CloudFile(np.zeros((3, 4))), "SE3", 8)
+    with pytest.raises(InvalidRequest, match="a job takes pictures"):
+        await edges.client.jobs.submit_check("fitter", CloudFile(XYZ))
 
 
 async def test_other_requests_are_answered_while_bodies_are_refined(edges: Edges) -> None:

@@ -2,7 +2,7 @@
 
 from equiserve.client.async_client import AsyncClient
 from equiserve.client.client import Client
-from equiserve.client.clouds import Cloud
+from equiserve.client.clouds import Cloud, CloudFile
 from equiserve.client.events import CheckEvent
 from equiserve.client.options import CheckOptions, FitOptions, GenerateOptions
 from equiserve.client.pictures import Picture
@@ -28,6 +28,7 @@ __all__ = [
     "Classification",
     "Client",
     "Cloud",
+    "CloudFile",
     "FitOptions",
     "GenerateOptions",
     "Generated",

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import orjson
 
-from equiserve.client.clouds import Cloud, as_text, cloud_file
+from equiserve.client.clouds import Cloud, CloudFile, as_text, cloud_file
 from equiserve.client.errors import raise_error
 from equiserve.client.exchange import Answer, Exchange
 from equiserve.client.pictures import Checked, Picture, as_list, to_base64
@@ -25,7 +25,7 @@ from equiserve.client.results import (
     Regression,
 )
 from equiserve.client.tensors import HEADER_LENGTH, decode_outputs, encode_inputs, encode_named, encode_tensors
-from equiserve.errors import InternalError
+from equiserve.errors import InternalError, InvalidRequest
 
 T = TypeVar("T")
 
@@ -237,6 +237,10 @@ def submit_check(model: str, given: Checked | Sequence[Picture], options: Mappin
     if isinstance(given, Mapping):
         raw, headers = _check_body(given, {"model": model, **options})
         return Exchange("POST", "/v2/jobs", _accepted, raw, headers)
+    if isinstance(given, CloudFile):
+        raise InvalidRequest(
+            "given: got a cloud, a job takes pictures or arrays by name", code="invalid_picture", field="given"
+        )
     pictures = list(given) if isinstance(given, np.ndarray) and given.ndim == 4 else given
     body = {"model": model, "images": [to_base64(picture) for picture in as_list(pictures)], **_given(options)}
     return Exchange("POST", "/v2/jobs", _accepted, orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON)
@@ -281,7 +285,8 @@ def _check_body(given: Checked, options: Mapping[str, Any]) -> tuple[bytes, dict
     if isinstance(given, Mapping):
         raw, header_length = encode_tensors(given, _given(options))
         return raw, {"content-type": "application/octet-stream", HEADER_LENGTH: str(header_length)}
-    body = {"image": to_base64(given), **_given(options)}
+    came = given.to_json() if isinstance(given, CloudFile) else {"image": to_base64(given)}
+    body = _given({**came, **options})
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), _JSON
 
 

@@ -341,7 +341,7 @@ class Client:
         Args:
             model: Its name.
             given: A picture, as in `classify`; or the inputs of any model that says how its tensors move, arrays by
-                name with one row each.
+                name with one row each; or a `CloudFile` for a model that fits bodies.
             group: A group of the model's manifest or of `groups()`, with its parameters; the first symmetry that the
                 model declares by default.
             elements: How many elements, spread over the group, or which; all of a finite group by default.

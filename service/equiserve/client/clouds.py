@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,25 @@ from equiserve.errors import InvalidRequest
 
 #: A PLY, OBJ, npy, npz, XYZ or CSV file as bytes or by its path, or points [n, 3].
 Cloud = bytes | Path | np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloudFile:
+    """A cloud that a body fitter is to be checked on.
+
+    Args:
+        cloud: As `Client.fit` takes it.
+        unit: `m`, `cm`, `mm`, or `auto`.
+        format: What kind of file it is; its content tells by default.
+    """
+
+    cloud: Cloud
+    unit: str = "auto"
+    format: str | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return it for a body of JSON; raises what `cloud_file` raises."""
+        return {"file": base64.b64encode(cloud_file(self.cloud)).decode(), "unit": self.unit, "format": self.format}
 
 
 def cloud_file(cloud: Cloud) -> bytes:

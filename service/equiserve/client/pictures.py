@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from equiserve.client.clouds import CloudFile
 from equiserve.errors import InvalidRequest
 
 #: A PNG, JPEG or WebP file as bytes or by its path, or uint8 pixels [H, W] or [C, H, W] with C = 1, 3 or 4 (RGBA).
 Picture = bytes | Path | np.ndarray
-#: What a check takes: a picture, or the inputs of any model, arrays by name.
-Checked = Picture | Mapping[str, np.ndarray]
+#: What a check takes: a picture, the inputs of any model, arrays by name, or what a body fitter takes.
+Checked = Picture | Mapping[str, np.ndarray] | CloudFile
 
 _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}
 _FASTEST = 1
