@@ -17,6 +17,8 @@ from PIL import Image
 
 from equiserve.check_command.progress import ProgressLine
 from equiserve.cli import main
+from fit_models import body_fitter
+from scans import random_person, scan
 from tensor_models import write_repository
 
 TEST_DATA = Path(__file__).parents[1] / "data"
@@ -285,3 +287,28 @@ def test_a_server_that_is_not_there_is_named(pictures: Path, capsys: pytest.Capt
     pytest.importorskip("httpx", reason="a server is asked through the extra `client`")
     said = refused(capsys, "some-model", "--url", "http://127.0.0.1:9", "--data", pictures, "--group", "C4")
     assert "127.0.0.1" in said or "connect" in said.lower()
+
+
+# ---------------------------------------------------------------- clouds
+
+
+def test_a_body_fitter_is_checked_on_the_clouds_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = scan(random_person(3), 2500, 3)[0]
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    np.savetxt(folder / "a.xyz", points)
+    np.savetxt(folder / "b.csv", 1000 * points, delimiter=",")
+    body_fitter(tmp_path)
+    _, report = check(tmp_path, tmp_path / "fitter", "--data", folder, "--group", "SE3", "--elements", 8)
+    assert [one["name"] for one in report["inputs"]] == ["a.xyz", "b.csv"]
+    # It answers one body for every cloud, which follows none but the identity.
+    assert all("on 1 of 8 elements" in one["statement"] for one in report["inputs"])
+    capsys.readouterr()
+    assert "unit" in refused(capsys, tmp_path / "fitter", "--data", folder / "b.csv", "--group", "SE3", "--unit", "m")
+
+
+def test_a_cloud_is_refused_by_a_model_of_pictures(
+    c4: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savetxt(tmp_path / "a.xyz", np.random.default_rng(0).normal(size=(500, 3)))
+    assert "is no body fitter" in refused(capsys, c4, "--data", tmp_path / "a.xyz", "--group", "C4")

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="PATH",
-        help="pictures: PNG, JPEG or WebP files, folders of them, .npy or .npz files of uint8 pixels; or an .npz "
-        "of the model's inputs by name, a row an input",
+        help="pictures: PNG, JPEG or WebP files, .npy or .npz files of uint8 pixels; clouds for a body fitter: PLY, "
+        "OBJ, XYZ or CSV files; folders of either; or an .npz of the model's inputs by name, a row an input",
     )
     parser.add_argument("--inputs", type=_positive, metavar="N", help="take at most N of them, evenly spread")
     parser.add_argument(
@@ -63,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="for each input (default: 600)")
     parser.add_argument(
         "--unit-range", action="store_true", help="a file without manifest takes pixels from 0 to 1, not from 0 to 255"
+    )
+    parser.add_argument(
+        "--unit", choices=("auto", "m", "cm", "mm"), default="auto", help="of the points of clouds (default: guessed)"
     )
     parser.add_argument(
         "--input-fit",

@@ -38,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     inputs = find_inputs(options.data, options.inputs)
     subject = _subject(options)
     try:
-        reports = _check_all(subject, inputs, Asked(options.group, options.elements, options.reference, options.search))
+        asked = Asked(options.group, options.elements, options.reference, options.search, options.unit)
+        reports = _check_all(subject, inputs, asked)
     finally:
         subject.close()
     report = gated_report(reports, gates)
@@ -57,8 +58,9 @@ def _check_all(subject: Subject, inputs: list[CheckInput], asked: Asked) -> dict
             line.tell(index, given.name, 0.0)
             report = subject.check(given, asked, partial(line.tell, index, given.name))
             content = given.read()
-            shown = {} if isinstance(content, Mapping) else {"picture": data_uri(content)}
-            reports[given.name] = {**report, **shown}
+            if not given.is_cloud and not isinstance(content, Mapping):
+                report["picture"] = data_uri(content)
+            reports[given.name] = report
     finally:
         line.clear()
     return reports

@@ -1,4 +1,4 @@
-"""The inputs of a check: picture files, folders of them, arrays of pictures, and named tensors."""
+"""The inputs of a check: files of pictures and of clouds, folders of them, arrays of pictures, and named tensors."""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ import numpy as np
 
 from equiserve.errors import InvalidRequest, NotFound
 
-_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_CLOUDS = (".ply", ".obj", ".xyz", ".csv")
+_FILES = _PICTURES + _CLOUDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckInput:
-    """One picture, or one row of named tensors.
+    """One picture, one cloud, or one row of named tensors.
 
     Attributes:
         name: A file's path below the folder that was named, or `pictures.npz[3]`.
-        given: A picture file by its path, uint8 pixels [H, W] or [C, H, W], or tensors by name, one row each.
+        given: A file by its path, uint8 pixels [H, W] or [C, H, W], or tensors by name, one row each.
     """
 
     name: str
     given: Path | np.ndarray | Mapping[str, np.ndarray]
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether it is a file of points."""
+        return isinstance(self.given, Path) and self.given.suffix.lower() in _CLOUDS
 
     def read(self) -> bytes | np.ndarray | Mapping[str, np.ndarray]:
         """Return the file's bytes, the pixels, or the tensors; raises NotFound where the file cannot be read."""
@@ -40,9 +47,9 @@ def find_inputs(paths: Sequence[Path], most: int | None = None) -> list[CheckInp
     """Return the inputs that some paths name.
 
     Args:
-        paths: PNG, JPEG or WebP files; folders, searched with what is below them; NumPy files (`.npy`, or `.npz` with
-            one array of pictures) of uint8 [N, H, W], [N, C, H, W] or one picture [H, W]; any other `.npz` holds
-            arrays by the names of a model's inputs, a row an input.
+        paths: PNG, JPEG or WebP files; PLY, OBJ, XYZ or CSV files, a cloud each; folders, searched with what is below
+            them; NumPy files (`.npy`, or `.npz` with one array of pictures) of uint8 [N, H, W], [N, C, H, W] or one
+            picture [H, W]; any other `.npz` holds arrays by the names of a model's inputs, a row an input.
         most: If there are more inputs than this, so many are taken, evenly spread.
 
     Raises:
@@ -60,14 +67,14 @@ def find_inputs(paths: Sequence[Path], most: int | None = None) -> list[CheckInp
 
 def _inputs_of(path: Path) -> Iterator[CheckInput]:
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS and file.is_file())
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _FILES and file.is_file())
         if not files:
-            raise NotFound(f"data: {path} holds no picture, expected files of {_kinds()}", field="data")
+            raise NotFound(f"data: {path} holds no picture and no cloud, expected files of {_kinds()}", field="data")
         for file in files:
             yield CheckInput(file.relative_to(path).as_posix(), file)
     elif not path.is_file():
         raise NotFound(f"data: {path} is not there", field="data")
-    elif path.suffix.lower() in _ENDINGS:
+    elif path.suffix.lower() in _FILES:
         yield CheckInput(path.name, path)
     elif path.suffix.lower() in (".npy", ".npz"):
         for k, given in enumerate(_read_array(path)):
@@ -110,4 +117,4 @@ def _rows(path: Path, arrays: Mapping[str, np.ndarray]) -> list[Mapping[str, np.
 
 
 def _kinds() -> str:
-    return ", ".join(_ENDINGS)
+    return ", ".join(_FILES)

@@ -23,6 +23,7 @@ from equiserve.engine.threads import cpu_budget
 from equiserve.errors import InvalidRequest, Unsupported
 from equiserve.repository.loader import Loader
 from equiserve.settings import Settings
+from equiserve.tasks.fit import cloud_inputs
 
 if TYPE_CHECKING:
     from equiserve.client import Client
@@ -33,12 +34,13 @@ Tell = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What to check of each input; see `CheckRequest`."""
+    """What to check of each input; see `CheckRequest`. `unit`: of the points of clouds."""
 
     group: str | None
     elements: int | None
     reference: Literal["consensus", "identity"] | None
     search: bool
+    unit: str = "auto"
 
 
 class Subject(Protocol):
@@ -83,9 +85,12 @@ class ServedSubject:
 
     def check(self, given: CheckInput, asked: Asked, tell: Tell) -> dict[str, Any]:
         """Return the report of one input as JSON values; raises what the server raised."""
+        from equiserve.client import CloudFile
+
+        content = given.read()
         report: Mapping[str, Any] = self._client.check(
             self._model,
-            given.read(),
+            CloudFile(content, asked.unit) if given.is_cloud and isinstance(content, bytes) else content,
             group=asked.group,
             elements=asked.elements,
             reference=asked.reference,
@@ -147,7 +152,10 @@ class FileSubject:
 
     async def _check(self, given: CheckInput, asked: Asked, tell: Tell) -> dict[str, Any]:
         deadline = asyncio.get_running_loop().time() + self._timeout_s
-        events = self._events(given.read(), asked, RequestContext(given.name, deadline))
+        content = given.read()
+        if given.is_cloud and isinstance(content, bytes):
+            content = await cloud_inputs(self._model, content, compute=self._compute, unit=asked.unit)
+        events = self._events(content, asked, RequestContext(given.name, deadline))
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, Progress | TensorProgress):
