@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the train extra is not installed")
@@ -122,6 +123,18 @@ def test_translation_keeps_the_content_that_stays_inside_and_fills_with_zeros() 
     assert bool((moved.flatten(1).sum(1) == 7).all())
     _, _, rows, columns = moved.nonzero(as_tuple=True)
     assert set(rows.tolist()) == set(columns.tolist()) == {2, 3, 4, 5, 6}
+
+
+def test_translation_can_bring_in_the_mirrored_picture() -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 3, 6, 7), dtype=np.uint8))
+    moved = random_translation(images, 2, Generator().manual_seed(0), mirrored=True)
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
+    seen = set()
+    for picture, one in zip(padded, moved.numpy(), strict=True):
+        places = [(y, x) for y in range(5) for x in range(5) if (picture[:, y : y + 6, x : x + 7] == one).all()]
+        assert len(places) == 1
+        seen.update(places)
+    assert len(seen) > 12
 
 
 def test_flip_mirrors_about_half_of_the_pictures_and_erasing_leaves_the_others_alone() -> None:

@@ -12,16 +12,33 @@ def random_flip(images: Tensor, generator: Generator) -> Tensor:
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
-def random_translation(images: Tensor, reach: int, generator: Generator) -> Tensor:
-    """Move each picture by up to `reach` pixels along each axis and fill with zeros: uint8 [B, C, H, W] -> same."""
+def random_translation(images: Tensor, reach: int, generator: Generator, *, mirrored: bool = False) -> Tensor:
+    """Move each picture by up to `reach` pixels along each axis: uint8 [B, C, H, W] -> the same shape.
+
+    Args:
+        images: The pictures.
+        reach: At most so many pixels, fewer than a side has.
+        generator: Source of randomness.
+        mirrored: Whether the picture mirrored at its border comes in; zeros otherwise.
+    """
     B, C, H, W = images.shape
-    padded = torch.zeros(B, C, H + 2 * reach, W + 2 * reach, dtype=images.dtype)
-    padded[:, :, reach : reach + H, reach : reach + W] = images
     offsets = torch.randint(0, 2 * reach + 1, (2, B, 1), generator=generator)
-    rows = (torch.arange(H) + offsets[0])[:, None, :, None]
-    columns = (torch.arange(W) + offsets[1])[:, None, None, :]
+    if mirrored:
+        rows, columns = (
+            _reflected(torch.arange(size) + offsets[axis] - reach, size) for axis, size in ((0, H), (1, W))
+        )
+        source = images
+    else:
+        rows, columns = torch.arange(H) + offsets[0], torch.arange(W) + offsets[1]
+        source = torch.zeros(B, C, H + 2 * reach, W + 2 * reach, dtype=images.dtype)
+        source[:, :, reach : reach + H, reach : reach + W] = images
     batch, channel = torch.arange(B)[:, None, None, None], torch.arange(C)[None, :, None, None]
-    return padded[batch, channel, rows, columns]
+    return source[batch, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _reflected(places: Tensor, size: int) -> Tensor:
+    """Return places outside 0 ... size - 1 mirrored at the first or the last one."""
+    return size - 1 - (size - 1 - places.abs()).abs()
 
 
 def random_erasing(images: Tensor, probability: float, generator: Generator) -> Tensor:
