@@ -6,7 +6,6 @@ Scores the ONNX file through ONNX Runtime, notes the figures in ``model.yaml`` a
 from __future__ import annotations
 
 import argparse
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from equiserve.artifact import Symmetry, read_manifest, write_manifest
+from equiserve.engine.threads import cpu_budget
 from equiserve_models.data import datasets
 from equiserve_models.export import ZOO, onnx_runner
 from equiserve_models.shift.card import write_card
@@ -43,7 +43,7 @@ def evaluate(path: Path, pictures: datasets.Pictures) -> dict[str, Any]:
     )
     orbit = datasets.Pictures(pictures.images[chosen], pictures.labels[chosen])
     # Each has random numbers of its own, and ONNX Runtime computes outside the interpreter's lock: a core a part.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(cpu_budget()) as threads:
         every = threads.submit(exhaustive_orbit_scores, classifier, orbit)
         circular = threads.submit(circular_shift_scores, classifier, pictures, RANDOM_SHIFTS, seed=0)
         zero_filled = {

@@ -307,6 +307,11 @@ def test_a_body_fitter_is_checked_on_the_clouds_of_a_folder(tmp_path: Path, caps
     assert "unit" in refused(capsys, tmp_path / "fitter", "--data", folder / "b.csv", "--group", "SE3", "--unit", "m")
 
 
+def test_a_unit_where_no_cloud_came_is_refused(c4: Path, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ((), ("--candidates",)):
+        assert refused(capsys, c4, "--data", pictures, "--unit", "mm", *more).startswith("--unit: ")
+
+
 def test_a_cloud_is_refused_by_a_model_of_pictures(
     c4: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

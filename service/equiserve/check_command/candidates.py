@@ -37,6 +37,8 @@ def run_candidates(options: argparse.Namespace) -> int:
     if options.gate or options.group:
         field = "gate" if options.gate else "group"
         raise InvalidRequest(f"--{field}: --candidates checks all declared groups by what is declared", field=field)
+    if options.unit != "auto":
+        raise InvalidRequest("--unit: --candidates takes arrays by name, which have the model's units", field="unit")
     if wrong := [path for path in options.report if path.suffix != ".json"]:
         raise InvalidRequest(f"report: {wrong[0]}: --candidates writes .json", field="report")
     inputs = read_named(options.data)

@@ -36,6 +36,8 @@ def run(options: argparse.Namespace) -> int:
     gates = [gate_from_text(text) for text in options.gate]
     forms = [(path, _form(path)) for path in options.report]
     inputs = find_inputs(options.data, options.inputs)
+    if options.unit != "auto" and not any(given.is_cloud for given in inputs):
+        raise InvalidRequest("--unit: it is of the points of clouds, and no file of a cloud came", field="unit")
     subject = _subject(options)
     try:
         asked = Asked(options.group, options.elements, options.reference, options.search, options.unit)
@@ -57,8 +59,7 @@ def _check_all(subject: Subject, inputs: list[CheckInput], asked: Asked) -> dict
         for index, given in enumerate(inputs):
             line.tell(index, given.name, 0.0)
             report = subject.check(given, asked, partial(line.tell, index, given.name))
-            content = given.read()
-            if not given.is_cloud and not isinstance(content, Mapping):
+            if not given.is_cloud and not isinstance(content := given.read(), Mapping):
                 report["picture"] = data_uri(content)
             reports[given.name] = report
     finally:

@@ -31,11 +31,7 @@ async def read_cloud_submission(
 ) -> tuple[Cloud, Options]:
     """Return the cloud (a file as bytes, numbers as an array [n, 3]) and the options of a request.
 
-    Args:
-        headers: Its headers, lower-case names.
-        query: Its query string.
-        body: Its body, which was bounded by the gate.
-        compute: Parses what is large.
+    Args: See `Readers.read`.
 
     Raises:
         InvalidRequest: No cloud or several, a broken form, JSON or base64, an option that came twice.

@@ -30,11 +30,7 @@ async def read_submission(
 ) -> tuple[list[Picture], Options]:
     """Return the pictures (files as bytes, pixels as uint8 arrays) and the options of a request.
 
-    Args:
-        headers: Its headers, lower-case names.
-        query: Its query string.
-        body: Its body, which was bounded by the gate.
-        compute: Parses what is large.
+    Args: See `Readers.read`.
 
     Raises:
         InvalidRequest: No picture, a broken form, JSON or base64, pixels that are none, an option that came twice.
