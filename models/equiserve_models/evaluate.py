@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from equiserve.artifact import Symmetry, read_manifest, write_manifest
-from equiserve.engine.threads import cpu_budget
 from equiserve_models.data import datasets
 from equiserve_models.export import ZOO, onnx_runner
 from equiserve_models.shift.card import write_card
@@ -42,8 +41,8 @@ def evaluate(path: Path, pictures: datasets.Pictures) -> dict[str, Any]:
         [np.flatnonzero(pictures.labels == label)[:ORBIT_PICTURES_PER_CLASS] for label in np.unique(pictures.labels)]
     )
     orbit = datasets.Pictures(pictures.images[chosen], pictures.labels[chosen])
-    # Each has random numbers of its own, and ONNX Runtime computes outside the interpreter's lock: a core a part.
-    with ThreadPoolExecutor(cpu_budget()) as threads:
+    # Each has random numbers of its own, and ONNX Runtime computes outside the interpreter's lock.
+    with ThreadPoolExecutor() as threads:
         every = threads.submit(exhaustive_orbit_scores, classifier, orbit)
         circular = threads.submit(circular_shift_scores, classifier, pictures, RANDOM_SHIFTS, seed=0)
         zero_filled = {
