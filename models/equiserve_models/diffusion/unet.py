@@ -189,7 +189,7 @@ PUBLISHED: dict[str, Kernel] = {
 }
 
 _A = UNetConfig(
-    size=28, channels=1, classes=10, widths=(16, 32, 64), embedding=128, group=8, heads=2,
+    size=28, channels=1, classes=10, widths=(32, 64, 96), embedding=192, group=8, heads=2,
     resampling=POOLED, nonlinearity=None,
 )  # fmt: skip
 
