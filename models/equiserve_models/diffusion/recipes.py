@@ -81,7 +81,7 @@ _MNIST = Recipe(
     dataset="mnist",
     objective=Objective(kind="edm", sigma_data=0.6),
     plan=Plan(
-        epochs=16, batch_size=64, learning_rate=3e-3, weight_decay=0.0, warmup=0.03, ema_decay=0.999, clip=1.0, seed=0,
+        epochs=12, batch_size=64, learning_rate=3e-3, weight_decay=0.0, warmup=0.03, ema_decay=0.999, clip=1.0, seed=0,
         optimizer="muon",
     ),
 )  # fmt: skip
@@ -111,7 +111,7 @@ RECIPES = {
         network="colour28-B",
         dataset="mnist-m-style",
         objective=Objective(kind="edm", sigma_data=0.45),
-        plan=replace(_MNIST.plan, epochs=12),
+        plan=replace(_MNIST.plan, epochs=8),
     ),
     # The paper's objective, on the network that is shipped.
     "mnist-diffusion-epsilon": replace(
