@@ -88,13 +88,16 @@ proto-check: ## the committed stubs are those that proto/ gives
 
 # ---------------------------------------------------------------- slow proofs, each with a target of its own
 
-.PHONY: exhaustive exhaustive-shift large-nets bench bench-checks bench-generate bench-anchoring bench-statistics
+.PHONY: exhaustive exhaustive-shift generate-company large-nets bench bench-checks bench-generate bench-anchoring bench-statistics
 .PHONY: test-wheel test-container train-environment
 exhaustive: $(VENV)/.test ## all 784 shifts of 132 pictures through the running server, to the last bit
 	$(BIN)/python -m bench.exhaustive
 
 exhaustive-shift: $(VENV)/.test ## the same for every anchored model, 1,000 pictures and ties (10 minutes a model; needs the data)
 	$(BIN)/python -m bench.exhaustive --all
+
+generate-company: $(VENV)/.test ## 200 random drawings a generator: the same bytes together, alone, after a restart (1 minute each)
+	$(BIN)/python -m bench.generate_company
 
 bench: $(VENV)/.test ## server CPU over bare ONNX Runtime (10 minutes, quiet machine; QUICK=1: one minute)
 	$(BIN)/python -m bench.serving $(if $(QUICK),--quick) $(if $(FORCE),--force)

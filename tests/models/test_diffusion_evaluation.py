@@ -21,7 +21,7 @@ from equiserve_models.diffusion.distances import frechet_distance, nearest, prec
 from equiserve_models.diffusion.judges import JUDGES, Judge, read
 from equiserve_models.diffusion.quality import balanced_labels
 from equiserve_models.diffusion.rotation_scores import Way
-from equiserve_models.diffusion.sampling import draw
+from equiserve_models.diffusion.sampling import Sampler
 from equiserve_models.diffusion.sheets import write_sheet
 from equiserve_models.diffusion.zoo import Inputs, eager_runner
 
@@ -101,26 +101,22 @@ def knowing_denoiser(inputs: Inputs) -> np.ndarray:
 
 def test_scores_of_a_perfect_model_are_perfect_and_a_drift_is_pulled_back() -> None:
     judges = {kind: Judge(kind, 1).eval() for kind in JUDGES}
-    labels = np.array([2, 3])
-    conditioned = rotation_scores.rotation_scores(
-        knowing_denoiser, (1, 28, 28), judges, Way("conditioned", "dpmpp_2m", 4), labels
-    )
+    labels, perfect = np.array([2, 3]), Sampler(knowing_denoiser, (1, 28, 28))
+    conditioned = rotation_scores.rotation_scores(perfect, judges, Way("conditioned", "dpmpp_2m", 4), labels)
     assert conditioned["error_p90"] < 0.5
     assert conditioned["share_of_requested"] == pytest.approx(1, abs=0.01)
     assert conditioned["correlation"] > 0.99
     assert conditioned["quarter_turn_difference"] == 0
     assert set(conditioned["by_angle"]) >= {"-157.5", "0", "180"}
-    drifting = rotation_scores.rotation_scores(
-        knowing_denoiser, (1, 28, 28), judges, Way("drift", "dpmpp_2m", 4), labels
-    )
+    drifting = rotation_scores.rotation_scores(perfect, judges, Way("drift", "dpmpp_2m", 4), labels)
     assert drifting["share_of_requested"] < 0.5
 
 
 def test_drawn_pictures_depend_on_nothing_but_label_and_seed() -> None:
-    denoiser = tiny_denoiser()
+    sampler = Sampler(eager_runner(tiny_denoiser()), (1, 8, 8), guidance=1.5)
     labels = balanced_labels(7)
-    whole = draw(eager_runner(denoiser), (1, 8, 8), labels, steps=3, first_seed=5)
-    part = draw(eager_runner(denoiser), (1, 8, 8), labels[4:], steps=3, first_seed=9)
+    whole = sampler.draw(labels, steps=3, first_seed=5)
+    part = sampler.draw(labels[4:], steps=3, first_seed=9, guidance=1.5)
     np.testing.assert_allclose(whole[4:], part, atol=1e-5)
     assert np.abs(whole).max() <= 1
 

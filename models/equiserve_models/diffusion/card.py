@@ -151,7 +151,7 @@ def _quality(found: dict[str, Any]) -> str:
 
 
 def _steps(found: dict[str, Any]) -> str:
-    presets = [name for name in found if name not in ("pictures", "anchors")]
+    presets = [name for name in found if name not in ("pictures", "guidance", "anchors")]
     judges = list(found["anchors"])
     heads = (
         "preset",
@@ -171,13 +171,14 @@ def _steps(found: dict[str, Any]) -> str:
         for name in presets
     ]  # fmt: skip
     floors = ", ".join(f"{found['anchors'][judge]['floor']:.2f} ({judge})" for judge in judges)
-    return f"\n## Steps\n\n{found['pictures']:,} pictures a row; floors at this number: {floors}.\n\n" + _table(
-        heads, rows
+    return (
+        f"\n## Steps\n\n{found['pictures']:,} pictures a row, guidance {found['guidance']:g}; "
+        f"floors at this number: {floors}.\n\n" + _table(heads, rows)
     )
 
 
 def _rotation(found: dict[str, Any]) -> str:
-    ways = [name for name in found if name not in ("estimator_floor", "bands")]
+    ways = [name for name in found if name not in ("guidance", "estimator_floor", "bands")]
     judges = [key.removeprefix("class_kept_") for key in found[ways[0]] if key.startswith("class_kept_")]
     heads = (
         "way", "solver, steps", "pictures an angle", "share of the angle", "median error", "p90", "within 10°",
@@ -210,12 +211,12 @@ def _rotation(found: dict[str, Any]) -> str:
     return (
         "\n## Asked for and achieved angle\n\n"
         + _paragraph(
-            "Classes 2 to 7 and 9, all round the circle; scores of the angles that are no quarter turns. Registration "
-            "to the same seed's upright picture (its own error on test digits: median "
-            f"{floor['median']:.2f}°, p90 {floor['p90']:.2f}°). Share: median of achieved over requested within ±90°. "
-            "Class kept: read after turning back. Correlation: median, with the upright picture turned by what was "
-            "asked, in the inscribed disc; EQ-R likewise. Quarter turns: largest difference of a quarter turn to the "
-            "turned upright picture."
+            f"Classes 2 to 7 and 9, all round the circle, guidance {found['guidance']:g}; scores of the angles that "
+            "are no quarter turns. Registration to the same seed's upright picture (its own error on test digits: "
+            f"median {floor['median']:.2f}°, p90 {floor['p90']:.2f}°). Share: median of achieved over requested within "
+            "±90°. Class kept: read after turning back. Correlation: median, with the upright picture turned by what "
+            "was asked, in the inscribed disc; EQ-R likewise. Quarter turns: largest difference of a quarter turn to "
+            "the turned upright picture."
         )
         + _table(heads, rows)
         + "\nMedian achieved angle, degrees:\n\n"
@@ -230,13 +231,14 @@ def _rotation(found: dict[str, Any]) -> str:
 
 
 def _corners(found: dict[str, Any]) -> str:
-    judges = [key for key in found if key not in ("pictures", "angle")]
+    judges = [key for key in found if key not in ("pictures", "angle", "guidance")]
     rows = [(name, *(f"{found[judge][name]:.2f}" for judge in judges)) for name in ("floor", "conditioned", "exact")]
     return (
         "\n## Turned pictures as a whole\n\n"
         + _paragraph(
-            f"Distance of {found['pictures']:,} pictures asked for at {found['angle']:g}° to test pictures whose digit "
-            "alone is turned: corners and background count. Floor: training pictures made likewise."
+            f"Distance of {found['pictures']:,} pictures asked for at {found['angle']:g}° (guidance "
+            f"{found['guidance']:g}) to test pictures whose digit alone is turned: corners and background count. "
+            "Floor: training pictures made likewise."
         )
         + _table(("", *judges), rows)
     )

@@ -20,8 +20,8 @@ from equiserve.numerics.solvers import PRESETS
 from equiserve_models.diffusion import angles, judges, pictures
 from equiserve_models.diffusion.quality import RealPictures, balanced_labels
 from equiserve_models.diffusion.recipes import COMPARED, RECIPES, SEEDS
-from equiserve_models.diffusion.sampling import draw
-from equiserve_models.diffusion.zoo import Runner, eager_runner
+from equiserve_models.diffusion.sampling import Sampler
+from equiserve_models.diffusion.zoo import eager_runner
 from equiserve_models.training import checkpoint
 from equiserve_models.training.loop import train
 from equiserve_models.training.process import run_command
@@ -66,28 +66,19 @@ def main(arguments: list[str] | None = None) -> None:
                 judged = judges.trained("mnist", options.runs)
                 real = RealPictures("mnist", judged, options.samples)
             average = average.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-            found = measured(eager_runner(average), real, options.samples)
+            found = measured(Sampler(eager_runner(average), (1, 28, 28)), real, options.samples)
             found["pictures_seen"] = progress.step * plan.batch_size
             options.records.mkdir(parents=True, exist_ok=True)
             record.write_text(json.dumps(found, indent=1) + "\n")
     print(table(options.records, options.configurations, options.epochs, options.samples))
 
 
-def measured(runner: Runner, real: RealPictures, count: int) -> dict[str, Any]:
+def measured(sampler: Sampler, real: RealPictures, count: int) -> dict[str, Any]:
     """Return the scores of upright pictures, and EQ-R of the same seeds at 30 degrees."""
     labels, preset = balanced_labels(count), PRESETS["balanced"]
-    upright = draw(runner, (1, 28, 28), labels, solver=preset.solver, steps=preset.steps, guidance=1.0)
+    upright = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
     few = labels[: count // 10]
-    turned = draw(
-        runner,
-        (1, 28, 28),
-        few,
-        solver=preset.solver,
-        steps=preset.steps,
-        mode="conditioned",
-        angle_deg=ANGLE,
-        guidance=1.0,
-    )
+    turned = sampler.draw(few, solver=preset.solver, steps=preset.steps, mode="conditioned", angle_deg=ANGLE)
     eq_r = angles.equivariance_psnr(turned, upright[: len(few)], ANGLE)
     return {"judges": real.scores(upright, labels), "eq_r_db": float(np.median(eq_r)), "anchors": real.anchors()}
 

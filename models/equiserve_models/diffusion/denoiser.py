@@ -65,9 +65,11 @@ class Objective:
 
     def scales(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what x is multiplied with beside, after and before the network: c_skip, c_out, c_in."""
+        # A product, not a power: for a single row ONNX Runtime hands a power to the C library, which rounds otherwise.
+        square = sigma * sigma
         if self.kind == "epsilon":
-            return torch.ones_like(sigma), -sigma, torch.rsqrt(sigma.square() + 1)
-        variance = sigma.square() + self.sigma_data**2
+            return torch.ones_like(sigma), -sigma, torch.rsqrt(square + 1)
+        variance = square + self.sigma_data**2
         return self.sigma_data**2 / variance, sigma * self.sigma_data * torch.rsqrt(variance), torch.rsqrt(variance)
 
     def weight(self, sigma: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ writes ``CARD.md`` with its pictures. ``runs/judges`` keeps the two classifiers;
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from equiserve.artifact import Manifest, read_manifest, write_manifest
+from equiserve.artifact import read_manifest, write_manifest
 from equiserve.errors import InvalidRequest
 from equiserve.numerics.solvers import PRESETS
 from equiserve_models.diffusion import judges, pictures
@@ -25,9 +26,9 @@ from equiserve_models.diffusion.judges import read
 from equiserve_models.diffusion.pictures import DataSet
 from equiserve_models.diffusion.quality import RealPictures, balanced_labels, cpu_per_row
 from equiserve_models.diffusion.rotation_scores import WAYS, band_scores, estimator_floor, rotation_scores
-from equiserve_models.diffusion.sampling import draw
+from equiserve_models.diffusion.sampling import Sampler
 from equiserve_models.diffusion.sheets import write_sheet
-from equiserve_models.diffusion.zoo import GUIDANCE, Runner, onnx_runner
+from equiserve_models.diffusion.zoo import onnx_runner
 from equiserve_models.export import ZOO
 from equiserve_models.training.process import run_command
 from equiserve_models.zoo import rounded
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=10_000, help="pictures of the distances and accuracies")
     parser.add_argument("--turned", type=int, default=70, help="pictures at every angle of every mode")
     parser.add_argument("--turned-paper", type=int, default=14, help="the same for the paper's 1,000 steps")
+    parser.add_argument("--guidance", nargs="+", type=float, default=(), help="more weights for the part quality")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args(arguments)
 
@@ -57,13 +59,15 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = entry.training["data"]["name"]
     if dataset not in get_args(DataSet):
         raise InvalidRequest(f"{options.model} was trained on {dataset!r}, expected one of {get_args(DataSet)}")
+    _, channels, height, width = manifest.inputs[0].shape
     runner = onnx_runner(folder / str(options.version) / "model.onnx")
+    sampler = Sampler(runner, (channels, height, width), manifest.task_options["guidance"])
     metrics = dict(entry.metrics)
     for part in options.parts:
         if part == "pictures":
-            draw_sheets(runner, manifest, folder)
+            draw_sheets(sampler, folder)
         else:
-            metrics[part] = rounded(measure(part, runner, manifest, dataset, options))
+            metrics[part] = rounded(measure(part, sampler, dataset, options))
         version = entry.model_copy(update={"metrics": metrics})
         # After every part: what was measured stays measured when the rest is broken off.
         manifest = manifest.model_copy(update={"versions": manifest.versions | {str(options.version): version}})
@@ -72,62 +76,54 @@ def main(arguments: list[str] | None = None) -> None:
     print((folder / "CARD.md").read_text())
 
 
-def measure(
-    part: str, runner: Runner, manifest: Manifest, dataset: DataSet, options: argparse.Namespace
-) -> dict[str, Any]:
+def measure(part: str, sampler: Sampler, dataset: DataSet, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one part."""
     judged = judges.trained(dataset, options.runs)
-    shape = shape_of(manifest)
     if part == "quality":
-        return quality(runner, shape, RealPictures(dataset, judged, options.samples), options.samples)
+        weights = sorted({1.0, sampler.guidance, *options.guidance})
+        return quality(sampler, RealPictures(dataset, judged, options.samples), options.samples, weights)
     if part == "steps":
-        return by_preset(runner, shape, RealPictures(dataset, judged, options.samples // 5), options.samples // 5)
+        return by_preset(sampler, RealPictures(dataset, judged, options.samples // 5), options.samples // 5)
     if part == "corners":
-        return corners(runner, shape, dataset, judged, options.samples // 5)
+        return corners(sampler, dataset, judged, options.samples // 5)
     labels = np.resize(TURNED_CLASSES, options.turned)
-    scores: dict[str, Any] = {"estimator_floor": estimator_floor(pictures.load("mnist", "test"), 200)}
+    floor = estimator_floor(pictures.load("mnist", "test"), 200)
+    scores: dict[str, Any] = {"guidance": sampler.guidance, "estimator_floor": floor}
     for name, way in WAYS.items():
         count = options.turned_paper if way.steps >= 1000 else options.turned
-        scores[name] = rotation_scores(runner, shape, judged, way, labels[:count])
-    scores["bands"] = band_scores(runner, shape, judged, labels)
+        scores[name] = rotation_scores(sampler, judged, way, labels[:count])
+    scores["bands"] = band_scores(sampler, judged, labels)
     symmetric = np.resize(np.array(SYMMETRIC), max(3, options.turned // 3))
-    scores["conditioned, classes 0, 1, 8"] = rotation_scores(runner, shape, judged, WAYS["conditioned"], symmetric)
+    scores["conditioned, classes 0, 1, 8"] = rotation_scores(sampler, judged, WAYS["conditioned"], symmetric)
     return scores
 
 
-def shape_of(manifest: Manifest) -> tuple[int, int, int]:
-    """Return the shape of one picture of a denoiser."""
-    _, channels, height, width = manifest.inputs[0].shape
-    return channels, height, width
-
-
-def quality(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
-    """Return the figures of upright pictures at the preset `balanced`, without guidance and with the artifact's."""
+def quality(sampler: Sampler, real: RealPictures, count: int, weights: Iterable[float]) -> dict[str, Any]:
+    """Return the figures of upright pictures at the preset `balanced`, a weight of guidance each."""
     preset = PRESETS["balanced"]
     labels = balanced_labels(count)
     found: dict[str, Any] = {"pictures": count, "preset": "balanced", "anchors": real.anchors(), "judges": {}}
-    for guidance in (1.0, GUIDANCE):
-        drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps, guidance=guidance)
+    for guidance in weights:
+        drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps, guidance=guidance)
         found["judges"][f"{guidance:g}"] = real.scores(drawn, labels)
-    found["copies"] = real.copies(drawn)
-    found["cpu_ms_per_row"] = {str(rows): cpu_per_row(runner, shape, rows) for rows in (1, 4, 8, 32)}
+        if guidance == sampler.guidance:
+            found["copies"] = real.copies(drawn)
+    found["cpu_ms_per_row"] = {str(rows): cpu_per_row(sampler, rows) for rows in (1, 4, 8, 32)}
     return found
 
 
-def by_preset(runner: Runner, shape: tuple[int, int, int], real: RealPictures, count: int) -> dict[str, Any]:
+def by_preset(sampler: Sampler, real: RealPictures, count: int) -> dict[str, Any]:
     """Return what fewer and more calls of the network give, at the artifact's guidance."""
     labels = balanced_labels(count)
-    found: dict[str, Any] = {"pictures": count, "anchors": real.anchors()}
+    found: dict[str, Any] = {"pictures": count, "guidance": sampler.guidance, "anchors": real.anchors()}
     for name in ("fast", "balanced", "quality"):
         preset = PRESETS[name]
-        drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
+        drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
         found[name] = {"solver": preset.solver, "steps": preset.steps, **real.scores(drawn, labels)}
     return found
 
 
-def corners(
-    runner: Runner, shape: tuple[int, int, int], dataset: DataSet, judged: dict[str, torch.nn.Module], count: int
-) -> dict[str, Any]:
+def corners(sampler: Sampler, dataset: DataSet, judged: dict[str, torch.nn.Module], count: int) -> dict[str, Any]:
     """Return the distance of pictures turned by 30 degrees to test pictures whose digit alone is turned.
 
     The floor is that of training pictures, made likewise.
@@ -136,13 +132,12 @@ def corners(
     preset = PRESETS["balanced"]
     sets = {"floor": _turned_pictures(dataset, "train", count)}
     for mode in ("conditioned", "exact"):
-        sets[mode] = draw(
-            runner, shape, labels, solver=preset.solver, steps=preset.steps, mode=mode, angle_deg=CORNER_ANGLE
-        )
+        sets[mode] = sampler.draw(labels, solver=preset.solver, steps=preset.steps, mode=mode, angle_deg=CORNER_ANGLE)
     real = _turned_pictures(dataset, "test", count)
     return {
         "pictures": count,
         "angle": CORNER_ANGLE,
+        "guidance": sampler.guidance,
         **{
             judge: {
                 name: frechet_distance(read(network, drawn).features, read(network, real).features)
@@ -153,20 +148,24 @@ def corners(
     }
 
 
-def draw_sheets(runner: Runner, manifest: Manifest, folder: Path) -> None:
+def draw_sheets(sampler: Sampler, folder: Path) -> None:
     """Write ``sheet.png`` (ten of each class) and ``angles.png`` (a class a row, all round) beside the card."""
-    shape, preset = shape_of(manifest), PRESETS["balanced"]
+    preset = PRESETS["balanced"]
     labels = balanced_labels(100)
-    drawn = draw(runner, shape, labels, solver=preset.solver, steps=preset.steps)
-    write_sheet(drawn.reshape(10, 10, *shape).transpose(1, 0, 2, 3, 4), folder / "sheet.png")
+    drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
+    write_sheet(drawn.reshape(10, 10, *sampler.shape).transpose(1, 0, 2, 3, 4), folder / "sheet.png")
     chosen = np.array([2, 3, 4, 5, 7])
     sweep = [
-        draw(
-            runner, shape, chosen, solver=preset.solver, steps=preset.steps, mode="conditioned", angle_deg=angle,
+        sampler.draw(
+            chosen,
+            solver=preset.solver,
+            steps=preset.steps,
+            mode="conditioned",
+            angle_deg=angle,
             first_seed=100,
         )
         for angle in SWEEP
-    ]  # fmt: skip
+    ]
     write_sheet(np.stack(sweep, 1), folder / "angles.png")
 
 

@@ -12,20 +12,26 @@ from pathlib import Path
 from equiserve.errors import NotFound
 from equiserve_models.diffusion.recipes import RECIPES
 from equiserve_models.diffusion.training import ORIGIN
-from equiserve_models.diffusion.zoo import export_recipe
+from equiserve_models.diffusion.zoo import export_again, export_recipe
 from equiserve_models.export import ZOO
 from equiserve_models.training import checkpoint
 from equiserve_models.training.process import run_command
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Export the moving average of a run's checkpoint, whether or not its plan is done."""
+    """Export the moving average of a run's checkpoint, whether or not its plan is done; or a version anew."""
     parser = argparse.ArgumentParser(prog="python -m equiserve_models.diffusion.export", description=__doc__)
     parser.add_argument("recipe", choices=sorted(RECIPES))
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
+    parser.add_argument(
+        "--again", action="store_true", help="from the weights that the version has, where the run is gone"
+    )
     options = parser.parse_args(arguments)
+    if options.again:
+        export_again(options.recipe, options.zoo, options.version)
+        return
     state = checkpoint.load(options.runs / options.recipe)
     if state is None:
         raise NotFound(f"{options.runs / options.recipe} has no checkpoint, expected one: train the recipe first")

@@ -13,7 +13,7 @@ from equiserve_models.diffusion import pictures
 from equiserve_models.diffusion.distances import frechet_distance, nearest, precision_and_recall
 from equiserve_models.diffusion.judges import Reading, read
 from equiserve_models.diffusion.pictures import DataSet
-from equiserve_models.diffusion.zoo import Runner
+from equiserve_models.diffusion.sampling import Sampler
 
 BLUR = 1.0  # standard deviation of the bad anchor, pixels
 COPIES = 1000  # pictures whose nearest neighbour is looked for
@@ -84,10 +84,10 @@ class RealPictures:
         }
 
 
-def cpu_per_row(runner: Runner, shape: tuple[int, int, int], rows: int) -> float:
+def cpu_per_row(sampler: Sampler, rows: int) -> float:
     """Return the least CPU time of a call over its rows, milliseconds."""
     inputs = (
-        np.zeros((rows, *shape), np.float32),
+        np.zeros((rows, *sampler.shape), np.float32),
         np.ones(rows, np.float32),
         np.zeros(rows, np.int64),
         np.tile(np.array([1, 0, 1], np.float32), (rows, 1)),
@@ -95,7 +95,7 @@ def cpu_per_row(runner: Runner, shape: tuple[int, int, int], rows: int) -> float
     least = np.inf
     for _ in range(30):
         before = time.process_time()
-        runner(inputs)
+        sampler.runner(inputs)
         least = min(least, time.process_time() - before)
     return float(1000 * least / rows)
 

@@ -15,8 +15,7 @@ from equiserve_models.diffusion import angles, zoo
 from equiserve_models.diffusion.judges import read
 from equiserve_models.diffusion.pictures import DigitPictures, upright
 from equiserve_models.diffusion.rotation import turned
-from equiserve_models.diffusion.sampling import draw
-from equiserve_models.diffusion.zoo import Runner
+from equiserve_models.diffusion.sampling import Sampler
 
 REQUESTED = tuple(np.arange(-157.5, 181.0, 22.5))
 # Of the paper's thousand steps, fewer angles.
@@ -46,13 +45,12 @@ WAYS = {
 
 
 def rotation_scores(
-    runner: Runner, shape: tuple[int, int, int], judges: dict[str, nn.Module], way: Way, labels: NDArray[np.int64]
+    sampler: Sampler, judges: dict[str, nn.Module], way: Way, labels: NDArray[np.int64]
 ) -> dict[str, Any]:
     """Return the scores of one way over the circle.
 
     Args:
-        runner: The denoiser.
-        shape: Of one picture.
+        sampler: The denoiser.
         judges: By name.
         way: Mode, solver, steps.
         labels: int64 [N]; a picture a label at every angle, of the seeds 0, 1, ...
@@ -62,11 +60,11 @@ def rotation_scores(
         (some modes make those exactly); and the largest difference of a quarter turn to the turned upright picture.
     """
     requested = REQUESTED_OF_PAPER if way.steps >= 1000 else REQUESTED
-    reference = draw(runner, shape, labels, solver=way.solver, steps=way.steps)
+    reference = sampler.draw(labels, solver=way.solver, steps=way.steps)
     parts: list[dict[str, NDArray[np.float64]]] = []
     quarter_turn_difference = 0.0
     for asked in requested:
-        drawn = draw(runner, shape, labels, solver=way.solver, steps=way.steps, mode=way.mode, angle_deg=asked)
+        drawn = sampler.draw(labels, solver=way.solver, steps=way.steps, mode=way.mode, angle_deg=asked)
         found = angles.register(drawn, reference)
         backs = angles.turned_back(drawn, asked)
         part = {
@@ -100,23 +98,20 @@ def rotation_scores(
     }
 
 
-def band_scores(
-    runner: Runner, shape: tuple[int, int, int], judges: dict[str, nn.Module], labels: NDArray[np.int64]
-) -> dict[str, Any]:
+def band_scores(sampler: Sampler, judges: dict[str, nn.Module], labels: NDArray[np.int64]) -> dict[str, Any]:
     """Return, a band, what `drift_x0` makes of a request of 90 degrees: share of the angle, class kept, correlation.
 
     Args:
-        runner: The denoiser.
-        shape: Of one picture.
+        sampler: The denoiser.
         judges: By name.
         labels: int64 [N].
     """
     way = WAYS["drift_x0"]
-    reference = draw(runner, shape, labels, solver=way.solver, steps=way.steps)
+    reference = sampler.draw(labels, solver=way.solver, steps=way.steps)
     found = {}
     for band in BANDS:
-        drawn = draw(
-            runner, shape, labels, solver=way.solver, steps=way.steps, mode="drift_x0", angle_deg=BAND_ANGLE, band=band
+        drawn = sampler.draw(
+            labels, solver=way.solver, steps=way.steps, mode="drift_x0", angle_deg=BAND_ANGLE, band=band
         )
         backs = angles.turned_back(drawn, BAND_ANGLE)
         found[f"{band[0]:g} to {band[1]:g}"] = {
