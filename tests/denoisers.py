@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,14 +37,22 @@ def tiny_denoiser(channels: int = 1, letter: str = "B") -> Denoiser:
 
 def write_tiny_denoiser(zoo: Path, name: str = "tiny-diffusion", channels: int = 1) -> Path:
     """Export it as version 1 of a model repository, and return the model's folder."""
-    from equiserve_models.diffusion.recipes import RECIPES
-    from equiserve_models.diffusion.unet import CONFIGS
     from equiserve_models.diffusion.zoo import export_recipe
 
     denoiser = tiny_denoiser(channels)
     state = {"average": denoiser.state_dict(), "step": 3, "plans": [[0, 4]], "seconds": 60.0, "loss": 0.5}
+    with tiny_recipe(name, denoiser):
+        export_recipe(name, state, zoo, 1)
+    return zoo / name
+
+
+@contextmanager
+def tiny_recipe(name: str, denoiser: Denoiser) -> Iterator[None]:
+    """Have a recipe of a denoiser's network meanwhile."""
+    from equiserve_models.diffusion.recipes import RECIPES
+    from equiserve_models.diffusion.unet import CONFIGS
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(CONFIGS, name, denoiser.network.config)
         patch.setitem(RECIPES, name, dataclasses.replace(RECIPES["mnist-diffusion"], network=name))
-        export_recipe(name, state, zoo, 1)
-    return zoo / name
+        yield

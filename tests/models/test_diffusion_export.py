@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the train extra is not installed")
 
 import torch
 
-from denoisers import tiny_denoiser, write_tiny_denoiser
+from denoisers import tiny_denoiser, tiny_recipe, write_tiny_denoiser
 from equiserve.artifact import read_manifest
 from equiserve.artifact.folder import verify_digest
 from equiserve.errors import InternalError, InvalidRequest
@@ -108,6 +108,23 @@ def test_manifest_tells_the_server_what_it_needs(exported: Path) -> None:
         verify_digest(exported / name, file.sha256)
     onnx_check, _ = version.export_checks
     assert "bit-identical at batch sizes [1, 2, 3, 4, 5, 8, 16, 32]" in (onnx_check.detail or "")
+
+
+def test_a_version_is_written_again_from_its_own_weights_and_keeps_what_is_known_of_it(tmp_path: Path) -> None:
+    folder = write_tiny_denoiser(tmp_path)
+    inputs, first = zoo.example_inputs(tiny_denoiser(), 5), read_manifest(folder / "model.yaml")
+    expected = zoo.onnx_runner(folder / "1" / "model.onnx")(inputs)
+    (folder / "1" / "model.onnx").unlink()
+    with tiny_recipe("tiny-diffusion", tiny_denoiser()):
+        zoo.export_again("tiny-diffusion", tmp_path, 1)
+    np.testing.assert_array_equal(zoo.onnx_runner(folder / "1" / "model.onnx")(inputs), expected)
+    again = read_manifest(folder / "model.yaml")
+    assert again.versions["1"].training == first.versions["1"].training
+    with (
+        tiny_recipe("tiny-diffusion", tiny_denoiser(channels=3)),
+        pytest.raises(InternalError, match="not all weights"),
+    ):
+        zoo.export_again("tiny-diffusion", tmp_path, 1)
 
 
 def test_training_can_begin_from_the_torchscript_file(exported: Path) -> None:

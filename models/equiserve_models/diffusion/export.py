@@ -9,7 +9,9 @@ import argparse
 import json
 from pathlib import Path
 
+from equiserve.artifact import read_manifest
 from equiserve.errors import NotFound
+from equiserve_models.diffusion.card import write_card
 from equiserve_models.diffusion.recipes import RECIPES
 from equiserve_models.diffusion.training import ORIGIN
 from equiserve_models.diffusion.zoo import export_again, export_recipe
@@ -25,12 +27,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--zoo", type=Path, default=ZOO)
-    parser.add_argument(
-        "--again", action="store_true", help="from the weights that the version has, where the run is gone"
-    )
+    parser.add_argument("--again", action="store_true", help="from the weights that the version has, its scores kept")
     options = parser.parse_args(arguments)
     if options.again:
         export_again(options.recipe, options.zoo, options.version)
+        folder = options.zoo / options.recipe
+        write_card(read_manifest(folder / "model.yaml"), options.version, folder / "CARD.md")
         return
     state = checkpoint.load(options.runs / options.recipe)
     if state is None:
