@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from denoisers import tiny_denoiser
 from equiserve.artifact import read_manifest
 from equiserve.numerics.rotation import turn_picture
 from equiserve_models.diffusion import angles, rotation_scores
+from equiserve_models.diffusion.angle_chart import angle_chart
 from equiserve_models.diffusion.card import write_card
 from equiserve_models.diffusion.distances import frechet_distance, nearest, precision_and_recall
 from equiserve_models.diffusion.judges import JUDGES, Judge, read
@@ -140,13 +142,23 @@ def test_sheet_lays_pictures_out_in_rows(tmp_path: Path) -> None:
     assert sheet[-1, -1].tolist() == [255, 0, 0]
     assert sheet[0, 0].tolist() == [0, 0, 0]
     assert sheet[17, 0].tolist() == [255, 255, 255]
+    write_sheet(rows, tmp_path / "named.png", names=["one", "two"], heads=["a", "b", "c"])
+    named = np.asarray(Image.open(tmp_path / "named.png"))
+    np.testing.assert_array_equal(named[-sheet.shape[0] :, -sheet.shape[1] :], sheet)
+    assert (named[: -sheet.shape[0]] == 0).any(), "something is written above"
+    assert (named[:, : -sheet.shape[1]] == 0).any(), "something is written beside"
 
 
-@pytest.mark.parametrize("name", ["mnist-diffusion", "mnistm-diffusion"])
+@pytest.mark.parametrize("name", ["mnist-diffusion", "mnist-diffusion-pooled", "mnistm-diffusion"])
 def test_card_in_the_zoo_is_what_its_manifest_gives(name: str, tmp_path: Path) -> None:
     folder = ZOO / name
     if not folder.is_dir():
         pytest.skip(f"{name} is not shipped")
     manifest = read_manifest(folder / "model.yaml")
     write_card(manifest, 1, tmp_path / "CARD.md")
-    assert (tmp_path / "CARD.md").read_text() == (folder / "CARD.md").read_text()
+    card = (tmp_path / "CARD.md").read_text()
+    assert card == (folder / "CARD.md").read_text()
+    rotation = manifest.versions["1"].metrics.get("rotation")
+    assert rotation is None or angle_chart(rotation) == (folder / "achieved.svg").read_text()
+    for picture in re.findall(r"!\[[^]]*\]\((.*?)\)", card):
+        assert (folder / picture).is_file()

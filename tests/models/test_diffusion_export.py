@@ -100,7 +100,7 @@ def test_manifest_tells_the_server_what_it_needs(exported: Path) -> None:
     assert manifest.task == "generate"
     assert manifest.task_options == {
         "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.6, "rho": 7.0, "classes": 10, "null_label": 10,
-        "angle": "conditioned", "drift_band": [0.2, 1.5], "guidance": 1.15,
+        "angle": "conditioned", "drift_band": [0.2, 1.5], "guidance": 1.35, "guidance_band": [0.6, 4.0],
         "size": 8, "channels": 1, "value_range": [-1.0, 1.0], "objective": "edm",
     }  # fmt: skip
     version = manifest.versions["1"]

@@ -23,6 +23,7 @@ from equiserve.numerics.rotation import ROTATION_MODES
 from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
 from equiserve.tasks.generate import Completed, GenerateRequest, Preview, Progress
+from equiserve.tasks.generate.encoding import entity_tag
 from generator_models import DEVIATION, LABELS, SIGMA_MAX, SIGMA_MIN, SIZE, denoise, mean_picture, write_generator
 from generator_planes import draw, generator_plane, watch, write_generators
 from planes import until
@@ -92,6 +93,51 @@ async def test_the_manifests_guidance_is_what_a_class_gets_where_none_is_asked_f
         assert usual.parameters.guidance == 2.5
         assert (await draw(plane, label=2, guidance=1.0)).parameters.guidance == 1.0
         assert (await draw(plane)).parameters.guidance == 1.0
+
+
+@pytest.mark.parametrize("solver", ["dpmpp_2m", "heun"])
+async def test_the_class_is_weighed_within_the_manifests_band_only_and_costs_rows_there_only(
+    tmp_path: Path, solver: str
+) -> None:
+    low, high = 0.3, 5.0
+    write_generator(tmp_path / "models" / "steered")
+    path = tmp_path / "models" / "steered" / "model.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["task_options"] |= {"guidance": 2.5, "guidance_band": [low, high]}
+    path.write_text(yaml.safe_dump(content))
+    plan = Sampling.of(SOLVERS[solver], 8, (SIGMA_MIN, SIGMA_MAX), shape=(1, SIZE, SIZE), seeds=(5, 6))
+    state, rows = plan.start(), 0
+    while not plan.ended(state):
+        level = plan.level(state)
+        denoised, guided = denoise(state.x, level, 2, plan.features), low <= level <= high
+        if guided:
+            nothing = denoise(state.x, level, None, plan.features)
+            denoised = nothing + np.float32(2.5) * (denoised - nothing)
+        rows += 4 if guided else 2
+        state = plan.advance(state, denoised)
+    async with generator_plane(tmp_path / "models", tmp_path / "cache") as plane:
+        statistics = (await plane.repository.get("steered")).statistics
+        before = statistics.rows
+        drawn = await draw(plane, label=2, seed=5, n=2, solver=solver, steps=8)
+        assert statistics.rows - before == rows < 4 * plan.calls
+        assert (drawn.rows, drawn.calls) == (4, plan.calls)
+    np.testing.assert_allclose(drawn.pictures, plan.finished(state.x), atol=2e-4)
+    assert drawn.environment["guidance_band"] == "0.3 to 5"
+
+
+async def test_what_a_manifest_says_of_drawing_is_part_of_the_entity_tag(tmp_path: Path) -> None:
+    for name, option in (("a", {}), ("b", {"guidance_band": [1, 2]}), ("c", {"drift_band": [1, 2]})):
+        write_generator(tmp_path / name / "steered")
+        path = tmp_path / name / "steered" / "model.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["task_options"] |= option
+        path.write_text(yaml.safe_dump(content))
+    tags = set()
+    for name in "abc":
+        async with generator_plane(tmp_path / name, tmp_path / "cache") as plane:
+            generation = await plane.plan_generation(GenerateRequest("steered", label=1, seed=5))
+            tags.add(entity_tag(generation.parameters, generation.identity, "png"))
+    assert len(tags) == 3
 
 
 async def test_a_seed_is_drawn_and_echoed_where_none_is_given(plane: DataPlane) -> None:

@@ -29,6 +29,10 @@ angle turns what is drawn counter-clockwise.
 
 ![an angle sweep](angles.png)
 
+The first of them by every way of turning (docs/diffusion.md):
+
+![each way of turning](ways.png)
+
 {facts}
 `python -m equiserve_models.diffusion.evaluate {name}` prints the figures below, measured on `{version}/model.onnx`.
 """
@@ -116,7 +120,7 @@ def _quality(found: dict[str, Any]) -> str:
             f"{scores['accuracy']:.2%}",
             f"{scores['distance']:.2f}",
             f"{found['anchors'][name]['floor']:.2f}",
-            f"{scores['distance'] / found['anchors'][name]['floor']:.1f}",
+            f"{scores['distance'] / found['anchors'][name]['floor']:.2f}",
             f"{found['anchors'][name]['blurred']:.2f}",
             f"{scores['precision']:.3f}",
             f"{scores['recall']:.3f}",
@@ -134,7 +138,8 @@ def _quality(found: dict[str, Any]) -> str:
         + _paragraph(
             f"{found['pictures']:,} upright pictures, classes in turn, preset `{found['preset']}`, "
             "against as many test pictures. Floor: training pictures against test pictures. Blurred: test pictures "
-            "blurred by one pixel. Guidance above 1 is a second row a picture and step."
+            "blurred by one pixel. Guidance: the weight of the class, and the noise levels within which it is weighed, "
+            "which costs a second row a picture and step there; 1 is none."
         )
         + _table(heads, rows)
         + "\n"
@@ -172,7 +177,7 @@ def _steps(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     floors = ", ".join(f"{found['anchors'][judge]['floor']:.2f} ({judge})" for judge in judges)
     return (
-        f"\n## Steps\n\n{found['pictures']:,} pictures a row, guidance {found['guidance']:g}; "
+        f"\n## Steps\n\n{found['pictures']:,} pictures a row, guidance {found['guidance']}; "
         f"floors at this number: {floors}.\n\n" + _table(heads, rows)
     )
 
@@ -211,7 +216,7 @@ def _rotation(found: dict[str, Any]) -> str:
     return (
         "\n## Asked for and achieved angle\n\n"
         + _paragraph(
-            f"Classes 2 to 7 and 9, all round the circle, guidance {found['guidance']:g}; scores of the angles that "
+            f"Classes 2 to 7 and 9, all round the circle, guidance {found['guidance']}; scores of the angles that "
             "are no quarter turns. Registration to the same seed's upright picture (its own error on test digits: "
             f"median {floor['median']:.2f}°, p90 {floor['p90']:.2f}°). Share: median of achieved over requested within "
             "±90°. Class kept: read after turning back. Correlation: median, with the upright picture turned by what "
@@ -219,6 +224,7 @@ def _rotation(found: dict[str, Any]) -> str:
             "the turned upright picture."
         )
         + _table(heads, rows)
+        + "\n![achieved over requested angle](achieved.svg)\n"
         + "\nMedian achieved angle, degrees:\n\n"
         + _table(("asked", *asked), achieved)
         + "\n"
@@ -237,7 +243,7 @@ def _corners(found: dict[str, Any]) -> str:
         "\n## Turned pictures as a whole\n\n"
         + _paragraph(
             f"Distance of {found['pictures']:,} pictures asked for at {found['angle']:g}° (guidance "
-            f"{found['guidance']:g}) to test pictures whose digit alone is turned: corners and background count. "
+            f"{found['guidance']}) to test pictures whose digit alone is turned: corners and background count. "
             "Floor: training pictures made likewise."
         )
         + _table(("", *judges), rows)

@@ -19,6 +19,7 @@ from equiserve.artifact import read_manifest, write_manifest
 from equiserve.errors import InvalidRequest
 from equiserve.numerics.solvers import PRESETS
 from equiserve_models.diffusion import judges, pictures
+from equiserve_models.diffusion.angle_chart import angle_chart
 from equiserve_models.diffusion.angles import SYMMETRIC
 from equiserve_models.diffusion.card import write_card
 from equiserve_models.diffusion.distances import frechet_distance
@@ -47,9 +48,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--zoo", type=Path, default=ZOO)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--samples", type=int, default=10_000, help="pictures of the distances and accuracies")
-    parser.add_argument("--turned", type=int, default=70, help="pictures at every angle of every mode")
+    parser.add_argument("--turned", type=int, default=140, help="pictures at every angle of every mode")
     parser.add_argument("--turned-paper", type=int, default=14, help="the same for the paper's 1,000 steps")
-    parser.add_argument("--guidance", nargs="+", type=float, default=(), help="more weights for the part quality")
+    parser.add_argument(
+        "--guidance",
+        nargs="+",
+        type=float,
+        default=(),
+        help="weights, at all noise levels, to measure beside the artifact's own",
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args(arguments)
 
@@ -61,13 +68,16 @@ def main(arguments: list[str] | None = None) -> None:
         raise InvalidRequest(f"{options.model} was trained on {dataset!r}, expected one of {get_args(DataSet)}")
     _, channels, height, width = manifest.inputs[0].shape
     runner = onnx_runner(folder / str(options.version) / "model.onnx")
-    sampler = Sampler(runner, (channels, height, width), manifest.task_options["guidance"])
+    low, high = manifest.task_options["guidance_band"]
+    sampler = Sampler(runner, (channels, height, width), manifest.task_options["guidance"], (low, high))
     metrics = dict(entry.metrics)
     for part in options.parts:
         if part == "pictures":
             draw_sheets(sampler, folder)
         else:
             metrics[part] = rounded(measure(part, sampler, dataset, options))
+        if part == "rotation":
+            (folder / "achieved.svg").write_text(angle_chart(metrics[part]))
         version = entry.model_copy(update={"metrics": metrics})
         # After every part: what was measured stays measured when the rest is broken off.
         manifest = manifest.model_copy(update={"versions": manifest.versions | {str(options.version): version}})
@@ -80,15 +90,14 @@ def measure(part: str, sampler: Sampler, dataset: DataSet, options: argparse.Nam
     """Return the figures of one part."""
     judged = judges.trained(dataset, options.runs)
     if part == "quality":
-        weights = sorted({1.0, sampler.guidance, *options.guidance})
-        return quality(sampler, RealPictures(dataset, judged, options.samples), options.samples, weights)
+        return quality(sampler, RealPictures(dataset, judged, options.samples), options.samples, options.guidance)
     if part == "steps":
         return by_preset(sampler, RealPictures(dataset, judged, options.samples // 5), options.samples // 5)
     if part == "corners":
         return corners(sampler, dataset, judged, options.samples // 5)
     labels = np.resize(TURNED_CLASSES, options.turned)
     floor = estimator_floor(pictures.load("mnist", "test"), 200)
-    scores: dict[str, Any] = {"guidance": sampler.guidance, "estimator_floor": floor}
+    scores: dict[str, Any] = {"guidance": sampler.guided, "estimator_floor": floor}
     for name, way in WAYS.items():
         count = options.turned_paper if way.steps >= 1000 else options.turned
         scores[name] = rotation_scores(sampler, judged, way, labels[:count])
@@ -99,15 +108,24 @@ def measure(part: str, sampler: Sampler, dataset: DataSet, options: argparse.Nam
 
 
 def quality(sampler: Sampler, real: RealPictures, count: int, weights: Iterable[float]) -> dict[str, Any]:
-    """Return the figures of upright pictures at the preset `balanced`, a weight of guidance each."""
+    """Return the figures of upright pictures at the preset `balanced`: without guidance, with the artifact's, others.
+
+    Args:
+        sampler: The denoiser.
+        real: What is compared with.
+        count: Pictures.
+        weights: Of guidance at all noise levels.
+    """
     preset = PRESETS["balanced"]
     labels = balanced_labels(count)
     found: dict[str, Any] = {"pictures": count, "preset": "balanced", "anchors": real.anchors(), "judges": {}}
-    for guidance in weights:
-        drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps, guidance=guidance)
-        found["judges"][f"{guidance:g}"] = real.scores(drawn, labels)
-        if guidance == sampler.guidance:
-            found["copies"] = real.copies(drawn)
+    everywhere = Sampler(sampler.runner, sampler.shape)
+    drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
+    found["copies"] = real.copies(drawn)
+    found["judges"][sampler.guided] = real.scores(drawn, labels)
+    for weight in sorted({1.0, *weights}):
+        drawn = everywhere.draw(labels, solver=preset.solver, steps=preset.steps, guidance=weight)
+        found["judges"][f"{weight:g}"] = real.scores(drawn, labels)
     found["cpu_ms_per_row"] = {str(rows): cpu_per_row(sampler, rows) for rows in (1, 4, 8, 32)}
     return found
 
@@ -115,7 +133,7 @@ def quality(sampler: Sampler, real: RealPictures, count: int, weights: Iterable[
 def by_preset(sampler: Sampler, real: RealPictures, count: int) -> dict[str, Any]:
     """Return what fewer and more calls of the network give, at the artifact's guidance."""
     labels = balanced_labels(count)
-    found: dict[str, Any] = {"pictures": count, "guidance": sampler.guidance, "anchors": real.anchors()}
+    found: dict[str, Any] = {"pictures": count, "guidance": sampler.guided, "anchors": real.anchors()}
     for name in ("fast", "balanced", "quality"):
         preset = PRESETS[name]
         drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
@@ -137,7 +155,7 @@ def corners(sampler: Sampler, dataset: DataSet, judged: dict[str, torch.nn.Modul
     return {
         "pictures": count,
         "angle": CORNER_ANGLE,
-        "guidance": sampler.guidance,
+        "guidance": sampler.guided,
         **{
             judge: {
                 name: frechet_distance(read(network, drawn).features, read(network, real).features)
@@ -149,7 +167,7 @@ def corners(sampler: Sampler, dataset: DataSet, judged: dict[str, torch.nn.Modul
 
 
 def draw_sheets(sampler: Sampler, folder: Path) -> None:
-    """Write ``sheet.png`` (ten of each class) and ``angles.png`` (a class a row, all round) beside the card."""
+    """Write ``sheet.png`` (ten of each class), ``angles.png`` (a class a row) and ``ways.png`` (a way of turning)."""
     preset = PRESETS["balanced"]
     labels = balanced_labels(100)
     drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
@@ -166,7 +184,18 @@ def draw_sheets(sampler: Sampler, folder: Path) -> None:
         )
         for angle in SWEEP
     ]
-    write_sheet(np.stack(sweep, 1), folder / "angles.png")
+    heads = [f"{angle:g}°" for angle in SWEEP]
+    write_sheet(np.stack(sweep, 1), folder / "angles.png", heads=heads)
+    turned = [
+        [
+            sampler.draw(
+                chosen[:1], solver=way.solver, steps=way.steps, mode=way.mode, angle_deg=angle, first_seed=100
+            )[0]
+            for angle in SWEEP
+        ]
+        for way in WAYS.values()
+    ]
+    write_sheet(np.array(turned), folder / "ways.png", names=list(WAYS), heads=heads)
 
 
 def _turned_pictures(dataset: DataSet, split: str, count: int) -> NDArray[np.float32]:

@@ -32,7 +32,9 @@ class Recipe:
         label_dropout: Share of the rows that are shown no class, which guidance needs.
         angle_dropout: Share of the rows that are shown no angle.
         equivariance: Weight of the equivariance loss; 0 for none.
-        guidance: The weight of the class that the artifact asks for; other than 1 it costs a second row.
+        guidance: The weight of the class that the artifact asks for; other than 1 it costs a second row within
+            `guidance_band`.
+        guidance_band: Noise levels within which the class is weighed.
     """
 
     title: str
@@ -44,7 +46,8 @@ class Recipe:
     label_dropout: float = 0.1
     angle_dropout: float = 0.1
     equivariance: float = 0.0
-    guidance: float = 1.15
+    guidance: float = 1.35
+    guidance_band: tuple[float, float] = (0.6, 4.0)
 
     def build(self) -> Denoiser:
         """Return the denoiser with its seeded random weights."""
@@ -115,6 +118,7 @@ RECIPES = {
         objective=Objective(kind="edm", sigma_data=0.45),
         plan=replace(_MNIST.plan, epochs=8),
         guidance=2.0,
+        guidance_band=(0.0, 100.0),
     ),
     # The paper's objective, on the network that is shipped.
     "mnist-diffusion-epsilon": replace(

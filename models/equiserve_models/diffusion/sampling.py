@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,19 @@ class Sampler:
         runner: The denoiser.
         shape: Of one picture, [C, H, W].
         guidance: The weight of the class where a call of `draw` names none.
+        guidance_band: Noise levels within which the class is weighed.
     """
 
     runner: Runner
     shape: tuple[int, int, int]
     guidance: float = 1.0
+    guidance_band: tuple[float, float] = (0.0, inf)
+
+    @property
+    def guided(self) -> str:
+        """Weight and band, as text."""
+        low, high = self.guidance_band
+        return f"{self.guidance:g}" if (low, high) == (0.0, inf) else f"{self.guidance:g} in {low:g} to {high:g}"
 
     def draw(
         self,
@@ -52,13 +61,14 @@ class Sampler:
             mode: How the angle comes about.
             angle_deg: Counter-clockwise as seen.
             guidance: By how much the class is exaggerated: the estimate of no class, and so many times what the class
-                changes of it (Ho and Salimans 2022, arXiv 2207.12598); 1 calls the denoiser once a step, others twice.
+                changes of it (Ho and Salimans 2022, arXiv 2207.12598); 1 calls the denoiser once a step, others twice
+                within `guidance_band`.
             band: Noise levels within which `drift_x0` turns.
 
         Returns:
             float32 [N, C, H, W] in [-1, 1].
         """
-        weight = np.float32(self.guidance if guidance is None else guidance)
+        weight, (low, high) = np.float32(self.guidance if guidance is None else guidance), self.guidance_band
         drawn = []
         for at in range(0, len(labels), ROWS):
             part = labels[at : at + ROWS]
@@ -75,10 +85,11 @@ class Sampler:
             angle = np.tile(np.array(plan.features, np.float32), (len(part), 1))
             state = plan.start()
             while not plan.ended(state):
-                sigma = np.full(len(part), plan.level(state), np.float32)
+                level = plan.level(state)
+                sigma = np.full(len(part), level, np.float32)
                 x = np.ascontiguousarray(state.x, np.float32)
                 denoised = self.runner((x, sigma, part, angle))
-                if weight != 1:
+                if weight != 1 and low <= level <= high:
                     unguided = self.runner((x, sigma, np.full_like(part, NO_CLASS), angle))
                     denoised = unguided + weight * (denoised - unguided)
                 state = plan.advance(state, denoised)

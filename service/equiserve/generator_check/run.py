@@ -85,4 +85,4 @@ def _rows(plan: GeneratorPlan, plans: Sequence[Sampling]) -> Rows:
     if guidance is not None:
         nothing = np.full_like(labels, plan.generation.generator.no_class)
         labels, angles = np.concatenate((labels, nothing)), np.concatenate((angles, angles))
-    return Rows(plan.generation.rows.names, labels, angles, guidance)
+    return Rows(plan.generation.rows.names, labels, angles, guidance, plan.generation.rows.band)

@@ -65,7 +65,7 @@ class Completed:
         parameters: What they are a function of.
         pictures: [n, C, H, W] float32, in [-1, 1] but for overshoot.
         calls: Calls of the denoiser.
-        rows: Rows of each call.
+        rows: Rows of the largest call.
         seconds: From admission to the last answer.
         environment: What bits depend on beside the parameters: runtime's version, CPU, batch invariance.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Self
 
 import numpy as np
@@ -27,6 +28,7 @@ class GenerateOptions(BaseModel):
         angle: Whether the denoiser is told an angle.
         drift_band: Noise levels within which `drift_x0` turns.
         guidance: Weight of the class where a request names a class and no weight.
+        guidance_band: Noise levels within which the class is weighed; beyond, each picture is one row.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -38,6 +40,17 @@ class GenerateOptions(BaseModel):
     angle: Literal["conditioned", "none"] = "none"
     drift_band: tuple[float, float] = DRIFT_BAND
     guidance: float = Field(default=1.0, ge=0)
+    guidance_band: tuple[float, float] = (0.0, inf)
+
+    @property
+    def described(self) -> dict[str, str]:
+        """What pictures are a function of beside their parameters, as text."""
+        ranges = {
+            "noise_levels": (self.sigma_min, self.sigma_max),
+            "drift_band": self.drift_band,
+            "guidance_band": self.guidance_band,
+        }
+        return {name: f"{low:g} to {high:g}" for name, (low, high) in ranges.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,8 @@ class PictureGenerator:
             labels[:n] = label
         features = plan.features if self.conditioned else (0.0, 0.0, 0.0)
         angles = np.tile(np.array(features, np.float32), (len(labels), 1))
-        return Rows([spec.name for spec in self.model.runtime.inputs], labels, angles, guidance if guided else None)
+        names = [spec.name for spec in self.model.runtime.inputs]
+        return Rows(names, labels, angles, guidance if guided else None, self.options.guidance_band)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,28 +129,42 @@ class Rows:
         labels: [rows].
         angles: [rows, 3].
         guidance: Weight of the class; None = each picture is one row.
+        band: Noise levels within which the class is weighed (Kynkäänniemi et al. 2024, arXiv 2404.07724: elsewhere it
+            does little, and costs as much).
     """
 
     names: list[str]
     labels: np.ndarray
     angles: np.ndarray
     guidance: float | None
+    band: tuple[float, float]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures there are."""
+        return len(self.labels) if self.guidance is None else len(self.labels) // 2
+
+    def count(self, sigma: float) -> int:
+        """Return the rows of a call at a noise level."""
+        low, high = self.band
+        return len(self.labels) if low <= sigma <= high else self.pictures
 
     def inputs(self, x: np.ndarray, sigma: float) -> list[np.ndarray]:
         """Return the model's inputs for x [n, C, H, W]."""
-        if self.guidance is not None:
+        count = self.count(sigma)
+        if count > len(x):
             x = np.concatenate((x, x))
-        given = {"x": x, "label": self.labels, "angle": self.angles}
-        return [given[name] if name != "sigma" else np.full(len(x), sigma, np.float32) for name in self.names]
+        given = {"x": x, "label": self.labels[:count], "angle": self.angles[:count]}
+        return [given[name] if name != "sigma" else np.full(count, sigma, np.float32) for name in self.names]
 
     def estimate(self, denoised: np.ndarray) -> np.ndarray:
         """Return the clean estimate [n, C, H, W]: with guidance w, D(none) + w (D(class) - D(none)).
 
         Classifier-free guidance: Ho and Salimans 2022, arXiv 2207.12598, eq. 6 with w + 1 = guidance.
         """
-        if self.guidance is None:
+        n = self.pictures
+        if self.guidance is None or len(denoised) == n:
             return denoised
-        n = len(denoised) // 2
         guided: np.ndarray = denoised[:n] - denoised[n:]
         guided *= self.guidance
         guided += denoised[n:]

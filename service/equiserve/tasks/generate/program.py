@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 from typing import ParamSpec, TypeVar
 
@@ -68,12 +69,14 @@ class Generation:
             "numpy": np.__version__,
             "batch_invariance": calibration.batch_invariance,
             "padded_to": str(model.min_batch),
+            **self.generator.options.described,
         }
 
     @property
     def identity(self) -> dict[str, str]:
         """The part of the environment that an ETag may depend on: what does not change while a server runs."""
-        return {name: self.environment[name] for name in ("runtime", "cpu", "numpy")}
+        environment = self.environment
+        return {name: environment[name] for name in ("runtime", "cpu", "numpy", *self.generator.options.described)}
 
 
 def plan_generation(generator: PictureGenerator, request: GenerateRequest, *, max_pictures: int) -> Generation:
@@ -125,7 +128,8 @@ async def generate_events(
     """
     came, plan, rows, generator = time.perf_counter(), generation.plan, generation.rows, generation.generator
     calls, height = plan.calls, len(rows.labels)
-    latest = _latest(context, came, calls * height * generator.row_s)
+    ahead = _rows_ahead(generation)
+    latest = _latest(context, came, ahead[0] * generator.row_s)
     work = np.prod(plan.shape, dtype=int) * len(plan.seeds)
     shown = _shown(calls, generation.previews)
     every = -(-calls // _MOST_PROGRESS)
@@ -137,10 +141,10 @@ async def generate_events(
 
     with under_way.admitted(generation.parameters, context, rows=height, calls=calls, row_s=generator.row_s) as token:
         if progress:
-            yield _progress(generation, context, 0)
+            yield _progress(generation, context, 0, ahead[0])
         state = await off_loop(plan.start)
         for call in range(calls):
-            left_s = (calls - call) * height * generator.row_s
+            left_s = ahead[call] * generator.row_s
             outputs = await generator.model.infer_step(
                 rows.inputs(state.x, plan.level(state)),
                 turn=turn(came, left_s, latest_s=latest),
@@ -151,7 +155,7 @@ async def generate_events(
             denoised = rows.estimate(outputs[0])
             state = await off_loop(plan.advance, state, denoised)
             if progress and (call + 1) % every == 0:
-                yield _progress(generation, context, call + 1)
+                yield _progress(generation, context, call + 1, ahead[call + 1])
             if call in shown:
                 pictures = await off_loop(plan.finished, denoised)
                 yield Preview(context.request_id, call + 1, calls, pictures)
@@ -191,8 +195,15 @@ def _shown(calls: int, previews: int) -> frozenset[int]:
     return frozenset(round(place) for place in np.linspace(first, last, previews).tolist())
 
 
-def _progress(generation: Generation, context: RequestContext, call: int) -> Progress:
+def _rows_ahead(generation: Generation) -> list[int]:
+    """Return, a call, the rows of it and of those that follow it; 0 after the last."""
+    plan, rows = generation.plan, generation.rows
+    each = [rows.count(plan.solver.level(call, plan.sigmas)) for call in range(plan.calls)]
+    return [0, *accumulate(reversed(each))][::-1]
+
+
+def _progress(generation: Generation, context: RequestContext, call: int, rows_ahead: int) -> Progress:
     plan, calls = generation.plan, generation.plan.calls
-    remaining_s = (calls - call) * len(generation.rows.labels) * generation.generator.row_s
+    remaining_s = rows_ahead * generation.generator.row_s
     sigma = plan.solver.level(call, plan.sigmas) if call < calls else 0.0
     return Progress(context.request_id, call, calls, sigma, remaining_s)

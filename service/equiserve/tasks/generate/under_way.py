@@ -49,7 +49,7 @@ class UnderWay:
         Args:
             parameters: What is drawn.
             context: Whose id and credential it has.
-            rows: Rows of each of its calls.
+            rows: Rows of its largest call.
             calls: Calls of the denoiser.
             row_s: Learned seconds of a row.
 
