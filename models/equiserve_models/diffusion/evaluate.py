@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--samples", type=int, default=10_000, help="pictures of the distances and accuracies")
     parser.add_argument("--turned", type=int, default=140, help="pictures at every angle of every mode")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, help="of turning, the others keep their figures")
     parser.add_argument("--turned-paper", type=int, default=14, help="the same for the paper's 1,000 steps")
     parser.add_argument(
         "--guidance",
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         if part == "pictures":
             draw_sheets(sampler, folder)
         else:
-            metrics[part] = rounded(measure(part, sampler, dataset, options))
+            metrics[part] = rounded(measure(part, sampler, dataset, options, metrics.get(part, {})))
         if part == "rotation":
             (folder / "achieved.svg").write_text(angle_chart(metrics[part]))
         version = entry.model_copy(update={"metrics": metrics})
@@ -86,8 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
     print((folder / "CARD.md").read_text())
 
 
-def measure(part: str, sampler: Sampler, dataset: DataSet, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the figures of one part."""
+def measure(
+    part: str, sampler: Sampler, dataset: DataSet, options: argparse.Namespace, known: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the figures of one part; `known` are those that it has."""
     judged = judges.trained(dataset, options.runs)
     if part == "quality":
         return quality(sampler, RealPictures(dataset, judged, options.samples), options.samples, options.guidance)
@@ -96,6 +99,8 @@ def measure(part: str, sampler: Sampler, dataset: DataSet, options: argparse.Nam
     if part == "corners":
         return corners(sampler, dataset, judged, options.samples // 5)
     labels = np.resize(TURNED_CLASSES, options.turned)
+    if options.ways:
+        return known | {way: rotation_scores(sampler, judged, WAYS[way], labels) for way in options.ways}
     floor = estimator_floor(pictures.load("mnist", "test"), 200)
     scores: dict[str, Any] = {"guidance": sampler.guided, "estimator_floor": floor}
     for name, way in WAYS.items():
