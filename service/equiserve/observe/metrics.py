@@ -209,7 +209,7 @@ class GenerationCollector(Collector):
                 family.add_metric(subject, count)
         yield from (ended, pictures, calls)
         yield GaugeMetricFamily("equiserve_generations_under_way", "Generations under way", value=len(counted))
-        yield GaugeMetricFamily("equiserve_generation_rows", "Rows of each of their steps", value=counted.rows)
+        yield GaugeMetricFamily("equiserve_generation_rows", "Rows of the largest of their steps", value=counted.rows)
 
 
 class LoopLagCollector(Collector):

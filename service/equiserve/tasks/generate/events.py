@@ -67,7 +67,7 @@ class Completed:
         calls: Calls of the denoiser.
         rows: Rows of the largest call.
         seconds: From admission to the last answer.
-        environment: What bits depend on beside the parameters: runtime's version, CPU, batch invariance.
+        environment: What bits depend on beside the parameters: runtime's version, CPU, batch invariance, the manifest.
     """
 
     name: ClassVar[str] = "completed"
