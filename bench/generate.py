@@ -103,10 +103,9 @@ def measure(server: ServerProcess, model: str, bare: Bare, seed: int) -> Pair:
     all_at_once(server, model, requests)
     used = (tree_cpu_s(server.pid) - cpu) * 1e3
     late = event_loop_lag(server)[1] - lag
-    ran = {size: count - sizes.get(size, 0) for size, count in batch_sizes(server, model).items()}
-    ran = {size: count for size, count in ran.items() if count}
+    ran = batch_sizes(server, model) - sizes
     rows = sum(size * count for size, count in ran.items())
-    return Pair(used, bare.cpu_ms(ran), rows, sum(ran.values()), lag_percentile_ms(edges, late, 99))
+    return Pair(used, bare.cpu_ms(ran), rows, ran.total(), lag_percentile_ms(edges, late, 99))
 
 
 def replay_figures(cost: Cost, cap: int, requests: int) -> list[Figure]:

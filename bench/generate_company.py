@@ -23,9 +23,9 @@ from bench.generate_traffic import SOLVERS, batch_sizes, events, generate
 from bench.server import ServerProcess
 
 from equiserve.artifact import read_manifest
+from equiserve.numerics.rotation import ROTATION_MODES
 
 ZOO = Path(__file__).parents[1] / "models" / "zoo"
-MODES = ("conditioned", "exact", "drift", "drift_x0")
 RAW = "application/octet-stream"
 TOGETHER = 24  # requests under way at once; more wait for their turn in this process
 LEAVING = 0.1  # share of further requests that hang up after a few steps
@@ -60,7 +60,7 @@ def random_request(random: np.random.Generator) -> dict[str, Any]:
         "solver": str(random.choice(SOLVERS)),
         "steps": int(random.integers(1, 21)),
         "angle": float(random.choice([0.0, 90.0, float(random.uniform(-720, 720))])),
-        "mode": str(random.choice(MODES)),
+        "mode": str(random.choice(ROTATION_MODES)),
         "n": int(random.choice([1, 1, 2, 5])),
         "seed": int(random.integers(2**64, dtype=np.uint64)),
     }
@@ -120,7 +120,7 @@ def compare(models: Path, model: str, count: int, folder: Path) -> Outcome:
         invariance = server.properties(model)["batch_invariance"]
         before = batch_sizes(server, model)
         together = in_company(server, model, requests, leaving)
-        ran = {size: times - before.get(size, 0) for size, times in batch_sizes(server, model).items()}
+        ran = batch_sizes(server, model) - before
         alone = [generate(server, model, request, RAW) for request in requests]
     with serve() as server:
         server.wait_until_calibrated()
@@ -130,7 +130,7 @@ def compare(models: Path, model: str, count: int, folder: Path) -> Outcome:
         invariance,
         count,
         leaving,
-        sum(size * times for size, times in ran.items()) / sum(ran.values()),
+        sum(size * times for size, times in ran.items()) / ran.total(),
         sum(a != b for a, b in zip(together, alone, strict=True)),
         sum(a != b for a, b in zip(together, restarted, strict=True)),
     )

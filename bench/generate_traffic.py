@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -119,7 +120,7 @@ def executions(server: ServerProcess, model: str) -> int:
     return count
 
 
-def batch_sizes(server: ServerProcess, model: str) -> dict[int, int]:
-    """Return how many batches of each size the model ran so far."""
+def batch_sizes(server: ServerProcess, model: str) -> Counter[int]:
+    """Return how many batches of each size the model ran so far; of two, the difference is what ran between them."""
     stats = server.get(f"/v2/models/{model}/stats")["model_stats"][0]["batch_stats"]
-    return {entry["batch_size"]: entry["compute_infer"]["count"] for entry in stats}
+    return Counter({entry["batch_size"]: entry["compute_infer"]["count"] for entry in stats})

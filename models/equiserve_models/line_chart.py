@@ -12,7 +12,6 @@ COLOURS = {
     "vermillion": "#D55E00",
     "green": "#009E73",
     "purple": "#CC79A7",
-    "sky": "#56B4E9",
     "grey": "#777777",
 }
 _WIDTH, _LEFT, _TOP, _BOTTOM = 640, 64, 24, 52
@@ -52,7 +51,6 @@ class Line:
     title: str
     colour: str
     points: Sequence[tuple[float, float]]
-    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,12 +106,10 @@ def line_chart(
     names: list[tuple[float, float, str, str]] = []
     for line in lines:
         path = "L".join(f"{across(a):.1f} {down(b):.1f}" for a, b in line.points)
-        dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
-        parts.append(f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="2"{dashes}/>')
-        if not line.dashed:
-            parts += [
-                f'<circle cx="{across(a):.1f}" cy="{down(b):.1f}" r="3" fill="{line.colour}"/>' for a, b in line.points
-            ]
+        parts.append(f'<path d="M{path}" fill="none" stroke="{line.colour}" stroke-width="2"/>')
+        parts += [
+            f'<circle cx="{across(a):.1f}" cy="{down(b):.1f}" r="3" fill="{line.colour}"/>' for a, b in line.points
+        ]
         last = line.points[-1]
         names.append((down(last[1]) + 4, across(last[0]) + 8, line.title, line.colour))
     parts += [f'<text x="{a:.1f}" y="{b:.1f}" fill="{colour}">{title}</text>' for b, a, title, colour in _apart(names)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from PIL import Image
 
 from denoisers import tiny_denoiser
 from equiserve.artifact import read_manifest
-from equiserve.numerics.rotation import turn_picture
-from equiserve_models.diffusion import angles, rotation_scores
+from equiserve.errors import InvalidRequest
+from equiserve.numerics.rotation import RotationMode, turn_picture
+from equiserve_models.diffusion import angles, evaluate, rotation_scores
 from equiserve_models.diffusion.angle_chart import angle_chart
 from equiserve_models.diffusion.card import write_card
 from equiserve_models.diffusion.distances import frechet_distance, nearest, precision_and_recall
@@ -25,7 +27,8 @@ from equiserve_models.diffusion.quality import balanced_labels
 from equiserve_models.diffusion.rotation_scores import Way
 from equiserve_models.diffusion.sampling import Sampler
 from equiserve_models.diffusion.sheets import write_sheet
-from equiserve_models.diffusion.zoo import Inputs, eager_runner
+from equiserve_models.diffusion.zoo import Inputs, eager_runner, onnx_runner
+from generator_planes import draw, generator_plane
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 
@@ -147,6 +150,30 @@ def test_sheet_lays_pictures_out_in_rows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(named[-sheet.shape[0] :, -sheet.shape[1] :], sheet)
     assert (named[: -sheet.shape[0]] == 0).any(), "something is written above"
     assert (named[:, : -sheet.shape[1]] == 0).any(), "something is written beside"
+
+
+@pytest.mark.parametrize("mode", ["conditioned", "drift_x0"])
+async def test_what_is_evaluated_is_what_is_served(tmp_path: Path, mode: RotationMode) -> None:
+    """The evaluation cannot import the server: both weigh the class, in the same band, to the same bits."""
+    name = "mnist-diffusion"
+    if not (ZOO / name).is_dir():
+        pytest.skip(f"{name} is not shipped")
+    options = read_manifest(ZOO / name / "model.yaml").task_options
+    low, high = options["guidance_band"]
+    sampler = Sampler(onnx_runner(ZOO / name / "1" / "model.onnx"), (1, 28, 28), options["guidance"], (low, high))
+    expected = sampler.draw(np.array([4, 4]), first_seed=7, steps=12, mode=mode, angle_deg=50.0)
+    async with generator_plane(ZOO, tmp_path, load=[name]) as plane:
+        served = await draw(plane, name, label=4, seed=7, n=2, steps=12, mode=mode, angle=50.0)
+    np.testing.assert_array_equal(np.clip(served.pictures, -1, 1), expected)
+
+
+def test_some_ways_are_not_mixed_with_others_of_another_guidance() -> None:
+    sampler = Sampler(knowing_denoiser, (1, 28, 28), 1.5)
+    options = argparse.Namespace(ways=["exact"], turned=2, runs=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate.judges, "trained", lambda dataset, runs: {})
+        with pytest.raises(InvalidRequest, match=r"guidance 2, expected 1\.5"):
+            evaluate.measure("rotation", sampler, "mnist", options, {"guidance": "2"})
 
 
 @pytest.mark.parametrize("name", ["mnist-diffusion", "mnist-diffusion-pooled", "mnistm-diffusion"])

@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 
 from equiserve.dataplane import DataPlane
 from equiserve.engine import RequestContext
-from equiserve.errors import Cancelled, DeadlineExceeded, InvalidRequest, NotFound, Overloaded, Unsupported
+from equiserve.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    Unsupported,
+)
 from equiserve.numerics.rotation import ROTATION_MODES
 from equiserve.numerics.sampling import Sampling
 from equiserve.numerics.solvers import SOLVERS
@@ -81,12 +89,17 @@ async def test_guidance_weighs_the_class_against_none(plane: DataPlane) -> None:
     assert (drawn.rows, plain.rows) == (16, 8)
 
 
-async def test_the_manifests_guidance_is_what_a_class_gets_where_none_is_asked_for(tmp_path: Path) -> None:
-    write_generator(tmp_path / "models" / "steered")
-    path = tmp_path / "models" / "steered" / "model.yaml"
+def write_steered(models: Path, **options: object) -> None:
+    """Write the repository of one generator with more in its `task_options`."""
+    write_generator(models / "steered")
+    path = models / "steered" / "model.yaml"
     content = yaml.safe_load(path.read_text())
-    content["task_options"]["guidance"] = 2.5
+    content["task_options"] |= options
     path.write_text(yaml.safe_dump(content))
+
+
+async def test_the_manifests_guidance_is_what_a_class_gets_where_none_is_asked_for(tmp_path: Path) -> None:
+    write_steered(tmp_path / "models", guidance=2.5)
     async with generator_plane(tmp_path / "models", tmp_path / "cache") as plane:
         usual, asked = await draw(plane, label=2, seed=5), await draw(plane, label=2, seed=5, guidance=2.5)
         np.testing.assert_array_equal(usual.pictures, asked.pictures)
@@ -100,11 +113,7 @@ async def test_the_class_is_weighed_within_the_manifests_band_only_and_costs_row
     tmp_path: Path, solver: str
 ) -> None:
     low, high = 0.3, 5.0
-    write_generator(tmp_path / "models" / "steered")
-    path = tmp_path / "models" / "steered" / "model.yaml"
-    content = yaml.safe_load(path.read_text())
-    content["task_options"] |= {"guidance": 2.5, "guidance_band": [low, high]}
-    path.write_text(yaml.safe_dump(content))
+    write_steered(tmp_path / "models", guidance=2.5, guidance_band=[low, high])
     plan = Sampling.of(SOLVERS[solver], 8, (SIGMA_MIN, SIGMA_MAX), shape=(1, SIZE, SIZE), seeds=(5, 6))
     state, rows = plan.start(), 0
     while not plan.ended(state):
@@ -125,13 +134,18 @@ async def test_the_class_is_weighed_within_the_manifests_band_only_and_costs_row
     assert drawn.environment["guidance_band"] == "0.3 to 5"
 
 
+@pytest.mark.parametrize("name", ["guidance_band", "drift_band"])
+async def test_a_manifest_whose_band_ends_before_it_begins_is_refused_with_its_name(tmp_path: Path, name: str) -> None:
+    write_steered(tmp_path / "models", **{name: [4, 0.6]})
+    async with generator_plane(tmp_path / "models", tmp_path / "cache") as plane:
+        with pytest.raises(InternalError, match=f"{name}: got 4 to 0.6") as refused:
+            await draw(plane, label=1)
+        assert refused.value.code == "invalid_manifest"
+
+
 async def test_what_a_manifest_says_of_drawing_is_part_of_the_entity_tag(tmp_path: Path) -> None:
     for name, option in (("a", {}), ("b", {"guidance_band": [1, 2]}), ("c", {"drift_band": [1, 2]})):
-        write_generator(tmp_path / name / "steered")
-        path = tmp_path / name / "steered" / "model.yaml"
-        content = yaml.safe_load(path.read_text())
-        content["task_options"] |= option
-        path.write_text(yaml.safe_dump(content))
+        write_steered(tmp_path / name, **option)
     tags = set()
     for name in "abc":
         async with generator_plane(tmp_path / name, tmp_path / "cache") as plane:

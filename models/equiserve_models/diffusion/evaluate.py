@@ -58,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
         default=(),
         help="weights, at all noise levels, to measure beside the artifact's own",
     )
+    parser.add_argument("--seeds-from", type=int, default=0, help="added to every seed: pictures of their own")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args(arguments)
 
@@ -70,7 +71,9 @@ def main(arguments: list[str] | None = None) -> None:
     _, channels, height, width = manifest.inputs[0].shape
     runner = onnx_runner(folder / str(options.version) / "model.onnx")
     low, high = manifest.task_options["guidance_band"]
-    sampler = Sampler(runner, (channels, height, width), manifest.task_options["guidance"], (low, high))
+    sampler = Sampler(
+        runner, (channels, height, width), manifest.task_options["guidance"], (low, high), options.seeds_from
+    )
     metrics = dict(entry.metrics)
     for part in options.parts:
         if part == "pictures":
@@ -100,6 +103,11 @@ def measure(
         return corners(sampler, dataset, judged, options.samples // 5)
     labels = np.resize(TURNED_CLASSES, options.turned)
     if options.ways:
+        if known.get("guidance") != sampler.guided:
+            raise InvalidRequest(
+                f"--ways: the other ways have figures at guidance {known.get('guidance')}, expected {sampler.guided}: "
+                "measure the whole part first"
+            )
         return known | {way: rotation_scores(sampler, judged, WAYS[way], labels) for way in options.ways}
     floor = estimator_floor(pictures.load("mnist", "test"), 200)
     scores: dict[str, Any] = {"guidance": sampler.guided, "estimator_floor": floor}
@@ -124,7 +132,7 @@ def quality(sampler: Sampler, real: RealPictures, count: int, weights: Iterable[
     preset = PRESETS["balanced"]
     labels = balanced_labels(count)
     found: dict[str, Any] = {"pictures": count, "preset": "balanced", "anchors": real.anchors(), "judges": {}}
-    everywhere = Sampler(sampler.runner, sampler.shape)
+    everywhere = Sampler(sampler.runner, sampler.shape, seeds_from=sampler.seeds_from)
     drawn = sampler.draw(labels, solver=preset.solver, steps=preset.steps)
     found["copies"] = real.copies(drawn)
     found["judges"][sampler.guided] = real.scores(drawn, labels)

@@ -26,12 +26,14 @@ class Sampler:
         shape: Of one picture, [C, H, W].
         guidance: The weight of the class where a call of `draw` names none.
         guidance_band: Noise levels within which the class is weighed.
+        seeds_from: Added to every seed: pictures that no choice was made by.
     """
 
     runner: Runner
     shape: tuple[int, int, int]
     guidance: float = 1.0
     guidance_band: tuple[float, float] = (0.0, inf)
+    seeds_from: int = 0
 
     @property
     def guided(self) -> str:
@@ -68,6 +70,7 @@ class Sampler:
         Returns:
             float32 [N, C, H, W] in [-1, 1].
         """
+        first_seed += self.seeds_from
         weight, (low, high) = np.float32(self.guidance if guidance is None else guidance), self.guidance_band
         drawn = []
         for at in range(0, len(labels), ROWS):

@@ -7,7 +7,7 @@ from math import inf
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from equiserve.engine import ServedModel
 from equiserve.errors import InternalError, Unsupported
@@ -45,12 +45,19 @@ class GenerateOptions(BaseModel):
     @property
     def described(self) -> dict[str, str]:
         """What pictures are a function of beside their parameters, as text."""
-        ranges = {
-            "noise_levels": (self.sigma_min, self.sigma_max),
-            "drift_band": self.drift_band,
-            "guidance_band": self.guidance_band,
-        }
-        return {name: f"{low:g} to {high:g}" for name, (low, high) in ranges.items()}
+        return {name: f"{low:g} to {high:g}" for name, (low, high) in self._ranges.items()}
+
+    @property
+    def _ranges(self) -> dict[str, tuple[float, float]]:
+        levels = (self.sigma_min, self.sigma_max)
+        return {"noise_levels": levels, "drift_band": self.drift_band, "guidance_band": self.guidance_band}
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        for name, (low, high) in self._ranges.items():
+            if not low <= high:
+                raise ValueError(f"{name}: got {low:g} to {high:g}, expected the lower end first")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
