@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from equiserve.numerics.noise import SEEDS, seeds_from, standard_normal
-from equiserve.numerics.resampling import resample, rotation_pullback, upsample, white_noise_deviation
+from equiserve.numerics.resampling import disc_mask
 from equiserve.numerics.rotation import (
     angle_features,
     drift,
@@ -71,17 +71,18 @@ def test_an_exactly_turned_picture_has_empty_corners():
     assert turned[0, 14, 14] == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("angle", [3, 22.5, 44, 130])
-def test_turned_noise_has_unit_variance_at_every_pixel(angle):
-    turned = turn_noise(RNG.normal(size=(4000, 12, 12)), angle)
-    np.testing.assert_allclose(turned.var(axis=0), 1, atol=6 * math.sqrt(2 / 4000))
+@pytest.mark.parametrize("angle", [3, 22.5, -45, 130])
+@pytest.mark.parametrize("size", [12, 13])
+def test_turned_noise_is_white_the_turn_is_orthogonal(angle, size):
+    pixels = np.eye(size * size)
+    turn = turn_noise(pixels.reshape(-1, size, size), angle).reshape(pixels.shape)
+    np.testing.assert_allclose(turn @ turn.T, pixels, atol=1e-14)
 
 
-def test_the_deviation_of_resampled_noise_is_that_of_its_responses_to_single_pixels():
-    pullback, pixels = rotation_pullback(31)[None], np.eye(63).reshape(-1, 9, 7)
-    for fill in ("reflect", "edge"):
-        expected = np.sqrt((resample(upsample(pixels), pullback, fill)[0] ** 2).sum(axis=0))
-        np.testing.assert_allclose(white_noise_deviation(pullback, 9, 7, fill)[0], expected, rtol=1e-12)
+@pytest.mark.parametrize("angle", [7, 22.5, -45, 130])
+def test_noise_turns_as_pictures_do(angle):
+    smooth = ndimage.gaussian_filter(RNG.normal(size=(28, 28)), 1.5) * disc_mask(28, 28, taper=8)
+    np.testing.assert_allclose(turn_noise(smooth, angle), turn_picture(smooth, angle, 0.0), atol=0.01)
 
 
 @pytest.mark.parametrize("angle", [0.09, 4.5, 30, -60])

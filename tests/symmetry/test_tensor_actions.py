@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation as ScipyRotation
 from equiserve.artifact import TensorSpec
 from equiserve.errors import InvalidRequest
 from equiserve.symmetry import (
+    O2,
     O3,
     SE3,
     SO2,
@@ -388,20 +389,25 @@ def test_angles_turn_with_the_picture_and_come_back_below_a_full_turn():
         field("angle", (-1,)).action(Dihedral(4)).apply(Rotation(0, True), {"x": degrees})
 
 
-def test_noise_is_permuted_by_exact_turns_and_keeps_unit_variance_under_others():
-    rng = np.random.default_rng(0)
-    noise = rng.normal(size=(4000, 1, 8, 8)).astype(np.float32)
-    action = NoiseField("x", SO2(), PixelGrid(8, 8))
-    np.testing.assert_array_equal(action.apply(Rotation(90), {"x": noise})["x"], np.rot90(noise, axes=(-2, -1)))
-    turned = action.apply(Rotation(33), {"x": noise})["x"]
+def test_noise_is_permuted_by_exact_turns_and_turned_orthogonally_by_others():
+    pixels = np.eye(64).reshape(64, 1, 8, 8)
+    action = NoiseField("x", O2(), PixelGrid(8, 8))
+    np.testing.assert_array_equal(action.apply(Rotation(90), {"x": pixels})["x"], np.rot90(pixels, axes=(-2, -1)))
+    turned = {element: action.apply(element, {"x": pixels})["x"] for element in (Rotation(33), Rotation(33, True))}
+    for moved in turned.values():
+        np.testing.assert_allclose(moved.reshape(64, 64) @ moved.reshape(64, 64).T, np.eye(64), atol=1e-14)
+    mirrored_first = action.apply(Rotation(33), {"x": pixels[..., ::-1]})["x"]
+    np.testing.assert_array_equal(turned[Rotation(33, True)], mirrored_first)
+
+
+def test_noise_of_another_size_keeps_unit_variance():
     # The variance of 4,000 draws has a standard deviation of 0.022.
-    np.testing.assert_allclose(turned.var(axis=0), 1.0, atol=0.11)
-    larger = NoiseField("x", SO2(), PixelGrid(40, 40)).apply(Rotation(33), {"x": rng.normal(size=(500, 1, 40, 40))})[
-        "x"
-    ]
-    assert larger.var() == pytest.approx(1.0, abs=0.02)
-    plain = PictureAction(SO2(), "reflect").apply(Rotation(33), noise)
-    assert plain.var(axis=0).min() < 0.8
+    for size, count, tolerance in ((8, 4000, 0.11), (40, 500, 0.4)):
+        noise, larger = np.random.default_rng(0).normal(size=(count, 1, size, size)), Scale(1.3)
+        action = NoiseField("x", Scaling(0.5, 2), PixelGrid(size, size))
+        assert action.apply(larger, {"x": noise})["x"].var(axis=0) == pytest.approx(1.0, abs=tolerance)
+        plain = PictureAction(Scaling(0.5, 2), "reflect").apply(larger, noise)
+        assert plain.var(axis=0).min() < 0.8
 
 
 def test_brightness_that_would_be_clipped_is_refused():

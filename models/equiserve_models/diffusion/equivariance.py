@@ -5,9 +5,11 @@ After AF-LDM (Zhou et al. 2025, arXiv 2503.09419), which does it for shifts: fil
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from equiserve.numerics.rotation import turn_noise
 from equiserve_models.diffusion.rotation import LARGEST_ANGLE, angle_condition, turned
 
 
@@ -15,13 +17,6 @@ def inscribed_disc(size: int) -> Tensor:
     """Return the pixels whose centre lies in the inscribed disc, bool [size, size]: every turn maps it onto itself."""
     place = torch.arange(size) - (size - 1) / 2
     return place.square()[:, None] + place.square() <= (size / 2) ** 2
-
-
-def turned_noise(noise: Tensor, degrees: Tensor) -> Tensor:
-    """Turn white noise and bring it back to unit variance, which interpolation lowers: [B, C, n, n] -> the same."""
-    moved = turned(noise, degrees, 0.0)
-    disc = inscribed_disc(noise.shape[-1])
-    return moved / moved[:, :, disc].std(dim=(1, 2))[:, None, None, None]
 
 
 def equivariance_error(
@@ -48,6 +43,7 @@ def equivariance_error(
     stated = torch.ones(len(clean), dtype=torch.bool)
     level = sigma[:, None, None, None]
     estimate = denoiser(clean + level * noise, sigma, label, angle_condition(degrees, stated))
-    moved = turned(clean, extra, -1.0) + level * turned_noise(noise, extra)
+    turned_noise = np.stack([turn_noise(one, angle) for one, angle in zip(noise.numpy(), extra.tolist(), strict=True)])
+    moved = turned(clean, extra, -1.0) + level * torch.from_numpy(turned_noise)
     of_moved = denoiser(moved, sigma, label, angle_condition(degrees + extra, stated))
     return (of_moved - turned(estimate, extra, -1.0))[:, :, inscribed_disc(clean.shape[-1])].square().mean()

@@ -89,32 +89,6 @@ def resample(upsampled: NDArray[Any], pullbacks: NDArray[np.float64], fill: Fill
     return moved.reshape(len(pullbacks), *leading, height, width)
 
 
-def white_noise_deviation(
-    pullbacks: NDArray[np.float64], height: int, width: int, fill: Fill = "edge"
-) -> NDArray[np.float64]:
-    """Return the standard deviation of each pixel of white noise of variance 1 after `upsample` and `resample`.
-
-    The root of the sum of the squares of the weights that make the pixel; they are products of a row's and a column's.
-
-    Args:
-        pullbacks: [n, 2, 2], as in `resample`.
-        height: Rows, pixels.
-        width: Columns, pixels.
-        fill: As in `resample`, but not 0.
-
-    Returns:
-        [n, H, W].
-    """
-    places = source_places(pullbacks, height, width)
-    power = np.ones((len(pullbacks), height * width))
-    for axis, size in enumerate((height, width)):
-        before, part = _locate(places[:, axis], size, fill, np.dtype(np.float64))
-        matrix, part = _upsampling_matrix(size), part[..., None]
-        weights = matrix[before] * (1 - part) + matrix[before + 1] * part
-        power *= (weights * weights).sum(axis=-1)
-    return np.sqrt(power).reshape(len(pullbacks), height, width)
-
-
 def disc_mask(height: int, width: int, taper: float = 1.5) -> NDArray[np.float64]:
     """Return the weights of the inscribed disc, which every rotation maps onto itself.
 

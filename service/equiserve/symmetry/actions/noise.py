@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equiserve.numerics.rotation import turn_noise
 from equiserve.symmetry.actions.picture import PictureAction
 from equiserve.symmetry.actions.pixel_fields import PixelField, PixelGrid
-from equiserve.symmetry.elements import Element
+from equiserve.symmetry.elements import Element, Rotation
 from equiserve.symmetry.groups.group import Group
 
 # Up to so many pixels are probed one by one; larger grids are measured on so many draws of noise, to 2 %.
@@ -21,11 +22,11 @@ _AT_A_TIME = 256
 
 @dataclass(frozen=True)
 class NoiseField(PixelField):
-    """White noise on the pixel grid: permuted where the element is exact, else resampled and brought to unit variance.
+    """White noise on the pixel grid: permuted where the element is exact, turned by an orthogonal map by other angles.
 
-    Interpolation averages neighbours and so would quieten the noise, more between pixels than on them; each pixel is
-    divided by the standard deviation that white noise has there after resampling. Neighbours stay correlated, which
-    is why a check tells exact elements from these.
+    What else moves pixels, a change of size, resamples, which averages neighbours and so would quieten the noise, more
+    between pixels than on them; each pixel is divided by the standard deviation that white noise has there after
+    resampling. Neighbours stay correlated then.
 
     Args:
         name: The tensor.
@@ -38,8 +39,11 @@ class NoiseField(PixelField):
     grid: PixelGrid
 
     def _moved(self, element: Element, planes: NDArray[Any]) -> NDArray[Any]:
+        exact, moving = self.exact(element), self.group.canonical(element)
+        if isinstance(moving, Rotation) and not exact:
+            return turn_noise(planes[..., ::-1] if moving.reflected else planes, moving.angle_deg)
         moved = PictureAction(self.group, "reflect").apply(element, planes)
-        if self.exact(element):
+        if exact:
             return moved
         deviation = resampled_deviation(self.group, element, self.grid.height, self.grid.width)
         return (moved / deviation).astype(planes.dtype)
