@@ -176,6 +176,14 @@ def test_some_ways_are_not_mixed_with_others_of_another_guidance() -> None:
             evaluate.measure("rotation", sampler, "mnist", options, {"guidance": "2"})
 
 
+def test_the_headline_mode_is_measured_on_more_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate.judges, "trained", lambda dataset, runs: {})
+    monkeypatch.setattr(rotation_scores, "REQUESTED", (30.0, 90.0))
+    options = argparse.Namespace(ways=["conditioned", "exact"], turned=2, runs=None)
+    found = evaluate.measure("rotation", Sampler(knowing_denoiser, (1, 28, 28)), "mnist", options, {"guidance": "1"})
+    assert {way: found[way]["pictures"] for way in options.ways} == {"conditioned": 8, "exact": 2}
+
+
 @pytest.mark.parametrize("name", ["mnist-diffusion", "mnist-diffusion-pooled", "mnistm-diffusion"])
 def test_card_in_the_zoo_is_what_its_manifest_gives(name: str, tmp_path: Path) -> None:
     folder = ZOO / name

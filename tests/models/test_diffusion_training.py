@@ -27,8 +27,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     """A recipe of a few steps on 64 tiny digits, by the name `tiny`."""
     digits = torch.randint(0, 256, (64, 1, SIZE, SIZE), generator=Generator().manual_seed(0), dtype=torch.uint8)
     data = DigitPictures(digits, torch.arange(64) % 10, None)
-    plan = dataclasses.replace(RECIPES["mnist-diffusion"].plan, epochs=2, batch_size=16)
-    recipe = dataclasses.replace(RECIPES["mnist-diffusion"], network="tiny", plan=plan)
+    plan = dataclasses.replace(RECIPES["mnist-diffusion-base"].plan, epochs=2, batch_size=16)
+    recipe = dataclasses.replace(RECIPES["mnist-diffusion-base"], network="tiny", plan=plan)
     monkeypatch.setitem(CONFIGS, "tiny", tiny_denoiser().network.config)
     monkeypatch.setitem(RECIPES, "tiny", recipe)
     monkeypatch.setattr(pictures, "load", lambda name, split: data)

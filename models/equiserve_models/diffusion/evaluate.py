@@ -26,7 +26,7 @@ from equiserve_models.diffusion.distances import frechet_distance
 from equiserve_models.diffusion.judges import read
 from equiserve_models.diffusion.pictures import DataSet
 from equiserve_models.diffusion.quality import RealPictures, balanced_labels, cpu_per_row
-from equiserve_models.diffusion.rotation_scores import WAYS, band_scores, estimator_floor, rotation_scores
+from equiserve_models.diffusion.rotation_scores import WAYS, Way, band_scores, estimator_floor, rotation_scores
 from equiserve_models.diffusion.sampling import Sampler
 from equiserve_models.diffusion.sheets import write_sheet
 from equiserve_models.diffusion.zoo import onnx_runner
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--zoo", type=Path, default=ZOO)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--samples", type=int, default=10_000, help="pictures of the distances and accuracies")
-    parser.add_argument("--turned", type=int, default=140, help="pictures at every angle of every mode")
+    parser.add_argument("--turned", type=int, default=140, help="pictures at every angle of a mode; x 4 `conditioned`")
     parser.add_argument("--ways", nargs="+", choices=WAYS, help="of turning, the others keep their figures")
     parser.add_argument("--turned-paper", type=int, default=14, help="the same for the paper's 1,000 steps")
     parser.add_argument(
@@ -102,18 +102,21 @@ def measure(
     if part == "corners":
         return corners(sampler, dataset, judged, options.samples // 5)
     labels = np.resize(TURNED_CLASSES, options.turned)
+
+    def of(way: Way, count: int) -> dict[str, Any]:
+        return rotation_scores(sampler, judged, way, np.resize(TURNED_CLASSES, count * way.times))
+
     if options.ways:
         if known.get("guidance") != sampler.guided:
             raise InvalidRequest(
                 f"--ways: the other ways have figures at guidance {known.get('guidance')}, expected {sampler.guided}: "
                 "measure the whole part first"
             )
-        return known | {way: rotation_scores(sampler, judged, WAYS[way], labels) for way in options.ways}
+        return known | {way: of(WAYS[way], options.turned) for way in options.ways}
     floor = estimator_floor(pictures.load("mnist", "test"), 200)
     scores: dict[str, Any] = {"guidance": sampler.guided, "estimator_floor": floor}
     for name, way in WAYS.items():
-        count = options.turned_paper if way.steps >= 1000 else options.turned
-        scores[name] = rotation_scores(sampler, judged, way, labels[:count])
+        scores[name] = of(way, options.turned_paper if way.steps >= 1000 else options.turned)
     scores["bands"] = band_scores(sampler, judged, labels)
     symmetric = np.resize(np.array(SYMMETRIC), max(3, options.turned // 3))
     scores["conditioned, classes 0, 1, 8"] = rotation_scores(sampler, judged, WAYS["conditioned"], symmetric)
