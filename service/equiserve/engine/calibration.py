@@ -27,6 +27,8 @@ from equiserve.runtimes import Runtime
 _HANDOVER_S = 100e-6
 #: The same for a batch of a check, which goes through more hands (`make bench-checks`), and its longest batch.
 _CHECK_HANDOVER_S, _LONGEST_CHECK_BATCH_S = 500e-6, 30e-3
+#: Rows that smaller batches are padded to until the model is measured: some CPUs' kernels change at five rows.
+_GUESSED_STABLE_BATCH = 8
 #: A call shorter than this runs on one thread.
 _WORTH_WAKING_S = 5e-3
 #: Share of the ideal speed-up that several threads must reach.
@@ -100,7 +102,7 @@ def unmeasured(runtime: Runtime, max_batch: int) -> Calibration:
     """Return the safe guesses to serve with until the measurement has run."""
     return Calibration(
         False,
-        min(2, max_batch),
+        min(_GUESSED_STABLE_BATCH, max_batch),
         float("nan"),
         False,
         max_batch,
