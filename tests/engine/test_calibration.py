@@ -74,6 +74,7 @@ def test_a_model_of_text_that_rolls_dice_has_a_floor_and_no_distance() -> None:
 def test_what_was_not_measured_is_not_claimed() -> None:
     assert unmeasured(DoublingRuntime(), 8).batch_invariance == "not measured yet"
     assert not unmeasured(DoublingRuntime(), 8).exact_in_batches
+    assert [unmeasured(DoublingRuntime(), most).stable_batch for most in (1, 4, 32)] == [1, 4, 8]
 
 
 @pytest.mark.parametrize(
